@@ -1,0 +1,5 @@
+"""An open fiscal data operator (ОФД) endpoint."""
+
+from importlib.metadata import version
+
+__version__ = version("ofd-gateway")

@@ -1,0 +1,17 @@
+"""Fixtures every room shares."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+REFERENCE = Path(__file__).resolve().parents[2] / "shared" / "reference"
+
+
+@pytest.fixture(scope="session")
+def reference() -> Path:
+    """The folder of captured messages and documents, which lies beside the checkout where it is present."""
+    if not REFERENCE.is_dir():
+        pytest.skip("the captures in ../shared/reference are not on this machine")
+    return REFERENCE

@@ -1,0 +1,151 @@
+"""The seam of the crypto module (модуль ПКЗ) and the emulator's implementation of it. Pure.
+
+A production fiscal drive accepts only confirmations signed with keys that the operator's crypto module and the drive
+share. The emulator has no such keys: it reads plain bodies and fills the places of the signs with a keyed MAC, so that
+a confirmation can be verified later by whoever holds the key. A real module replaces it behind the same `CryptoModule`.
+
+::
+
+    1078  (ФПО)   88 06 | 4 bytes of the MAC | 00 03
+    trailer (ФПП) 82 06 | 6 bytes of the MAC | 00 00
+"""
+
+from __future__ import annotations
+
+import hmac
+from typing import Final, Protocol
+
+import msgspec
+
+from ofd_gateway.errors import OfdGatewayError
+from ofd_gateway.protocol import CONFIRMATION_CODE, CONTAINER_HEADER_BYTES, FROM_OPERATOR, Container, build_container
+
+__all__ = ["BodyUnreadable", "CryptoModule", "EmulatorCrypto", "Signs"]
+
+_SIGN_PREFIX: Final = bytes.fromhex("8806")
+_SIGN_SUFFIX: Final = bytes.fromhex("0003")
+_TRAILER_PREFIX: Final = bytes.fromhex("8206")
+_TRAILER_SUFFIX: Final = bytes.fromhex("0000")
+_STLV_HEAD_BYTES: Final = 4
+
+
+class BodyUnreadable(OfdGatewayError):
+    """The body of a container is not a plain document; `offset` counts from the start of the container."""
+
+    def __init__(self, reason: str, *, field: str, offset: int, rule: str, detail: str) -> None:
+        super().__init__(f"{field} at byte {offset}: {detail}; {rule}")
+        self.reason = reason
+        self.field = field
+        self.offset = offset
+        self.rule = rule
+        self.detail = detail
+
+
+class Signs(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """The two signs of one confirmation: 8 bytes for tag 1078 and the 10-byte trailer."""
+
+    operator_sign: bytes
+    trailer: bytes
+
+
+class CryptoModule(Protocol):
+    """What the gateway asks of a crypto module."""
+
+    def unwrap(self, container: Container) -> bytes:
+        """The plain STLV of a container from an FN; raises `BodyUnreadable`."""
+        ...
+
+    def sign(
+        self, *, fn: str, fd: int, message_sign: bytes, response_code: int, operator_message: int
+    ) -> Signs:
+        """The signs of a confirmation; the same arguments give the same signs."""
+        ...
+
+    def wrap(self, *, body: bytes, fn: str, fd: int, signs: Signs) -> bytes:
+        """The whole container (type 5A) around the STLV of a confirmation."""
+        ...
+
+
+class EmulatorCrypto:
+    """Plain bodies in, MACs out (HMAC-SHA-256 under one key)."""
+
+    def __init__(self, key: bytes) -> None:
+        if not key:
+            raise ValueError("the key is empty")
+        self._key = key
+
+    def unwrap(self, container: Container) -> bytes:
+        """The body itself, when its outer tag is the document code and its length fills the container.
+
+        Raises:
+            BodyUnreadable: reason `encrypted_or_corrupt`; an encrypted body looks like noise and ends up here.
+        """
+        body = container.body
+        if len(body) < _STLV_HEAD_BYTES:
+            raise _unreadable("a document begins with tag and length, 4 bytes", f"the body has {len(body)} bytes")
+        tag = int.from_bytes(body[:2], "little")
+        if tag != container.document_code:
+            raise _unreadable(
+                f"a plain body begins with the document code {container.document_code}", f"it begins with {tag}"
+            )
+        length = int.from_bytes(body[2:4], "little")
+        if length != len(body) - _STLV_HEAD_BYTES:
+            raise BodyUnreadable(
+                "encrypted_or_corrupt",
+                field="document length",
+                offset=CONTAINER_HEADER_BYTES + 2,
+                rule=f"the document fills the {len(body) - _STLV_HEAD_BYTES} bytes of its container",
+                detail=f"its length is {length}",
+            )
+        return body
+
+    def sign(
+        self, *, fn: str, fd: int, message_sign: bytes, response_code: int, operator_message: int
+    ) -> Signs:
+        """Signs over the identity of the document and the answer, never all zero."""
+        subject = b"%b:%d:%b:%d:%d" % (fn.encode(), fd, message_sign.hex().encode(), response_code, operator_message)
+        mac = hmac.digest(self._key, b"confirmation:" + subject, "sha256")
+        return Signs(
+            operator_sign=_SIGN_PREFIX + _not_zero(mac[:4]) + _SIGN_SUFFIX,
+            trailer=_TRAILER_PREFIX + _not_zero(mac[4:10]) + _TRAILER_SUFFIX,
+        )
+
+    def wrap(self, *, body: bytes, fn: str, fd: int, signs: Signs) -> bytes:
+        """A container whose nonce is a MAC of the body, so that it differs from one confirmation to the next."""
+        nonce = hmac.digest(self._key, b"nonce:" + body, "sha256")[:8]
+        return build_container(
+            kind=FROM_OPERATOR,
+            document_code=CONFIRMATION_CODE,
+            fn=fn,
+            fd=fd,
+            nonce=_not_zero(nonce),
+            body=body,
+            trailer=signs.trailer,
+        )
+
+    def verify(
+        self,
+        signs: Signs,
+        *,
+        fn: str,
+        fd: int,
+        message_sign: bytes,
+        response_code: int,
+        operator_message: int,
+    ) -> bool:
+        """Whether these signs were made with this key for exactly this answer to exactly this document."""
+        expected = self.sign(
+            fn=fn, fd=fd, message_sign=message_sign, response_code=response_code, operator_message=operator_message
+        )
+        same_sign = hmac.compare_digest(expected.operator_sign, signs.operator_sign)
+        return hmac.compare_digest(expected.trailer, signs.trailer) and same_sign
+
+
+def _not_zero(mac: bytes) -> bytes:
+    return mac if any(mac) else bytes(len(mac) - 1) + b"\x01"
+
+
+def _unreadable(rule: str, detail: str) -> BodyUnreadable:
+    return BodyUnreadable(
+        "encrypted_or_corrupt", field="document", offset=CONTAINER_HEADER_BYTES, rule=rule, detail=detail
+    )

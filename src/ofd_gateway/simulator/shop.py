@@ -1,0 +1,236 @@
+"""A virtual shop: the register's half of every document, seeded and the same each time."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+
+from ofd_gateway.simulator.catalogue import (
+    CASHIERS,
+    PLACES,
+    SHOP_KINDS,
+    ItemKind,
+    Product,
+    ShopKind,
+    VatGroup,
+)
+from ofd_gateway.simulator.dice import Dice
+from ofd_gateway.simulator.fields import INN_BYTES, kopecks, padded, quantity, text, tlv, u8, u32
+from ofd_gateway.simulator.fields import local_time as local_time_field
+from ofd_gateway.simulator.formats import Ffd
+from ofd_gateway.simulator.identity import Identity, company_inn
+from ofd_gateway.simulator.settlement import OperationType, Settlement, VatRate, base_rate
+
+FNS_SITE = "www.nalog.gov.ru"
+FULL_SETTLEMENT = 4
+PIECE = 0
+KILOGRAM = 11
+SERVICES_ONLY = 1 << 9
+GRAMS_DECIMALS = 3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Operator:
+    """The operator the register is registered with (ОФД: 1017, 1046)."""
+
+    inn: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Receipt:
+    """A receipt as the register hands it to the drive: what to count, and the register's own fields."""
+
+    settlement: Settlement
+    fields: bytes
+
+
+class Shop:
+    """One shop with one register; the same seed and index give the same shop and the same sequence of receipts."""
+
+    __slots__ = (
+        "_cashiers",
+        "_dice",
+        "_ffd",
+        "_identity",
+        "_operator",
+        "address",
+        "kind",
+        "user_name",
+        "utc_offset",
+    )
+
+    def __init__(self, identity: Identity, *, ffd: Ffd, operator: Operator, seed: int, index: int) -> None:
+        dice = Dice("shop", seed, index)
+        self.kind: ShopKind = dice.pick(SHOP_KINDS)
+        self.address, offset_h = dice.pick(PLACES)
+        self.utc_offset = timedelta(hours=offset_h)
+        number = dice.between(1, 999)
+        owner = "ООО" if len(identity.user_inn) == 10 else "ИП"
+        self.user_name = f'{owner} "{self.kind.label} {number}"'
+        first = dice.below(len(CASHIERS))
+        self._cashiers = (CASHIERS[first], CASHIERS[(first + 1) % len(CASHIERS)])
+        self._identity = identity
+        self._ffd = ffd
+        self._operator = operator
+        self._dice = Dice("receipts", seed, index)
+
+    def registration_fields(self) -> bytes:
+        """Registration report (отчёт о регистрации): owner, place, operator, modes of use."""
+        parts = [
+            text(1048, self.user_name),
+            text(1009, self.address),
+            text(1187, self.kind.label),
+            text(1013, self._identity.serial_number),
+            padded(1017, self._operator.inn, INN_BYTES),
+            text(1046, self._operator.name),
+            text(1060, FNS_SITE),
+            text(1117, "receipts@example.com"),
+            u8(1062, self.kind.taxation),
+            u8(1001, 0),
+            u8(1002, 0),
+            u8(1056, 0),
+            *self._cashier(self._cashiers[0]),
+        ]
+        if self._ffd is Ffd.V1_2:
+            parts.append(u32(1290, SERVICES_ONLY if self._sells_services else 0))
+        else:
+            parts += [u8(1108, 0), u8(1109, int(self._sells_services)), u8(1110, 0)]
+            if self._ffd.names_its_version:
+                parts += [u8(1193, 0), u8(1126, 0), u8(1207, 0), u8(1221, 0)]
+        parts += self._versions()
+        return b"".join(parts)
+
+    def shift_opened_fields(self) -> bytes:
+        """Report of an opened shift (отчёт об открытии смены)."""
+        return b"".join((*self._cashier(self._cashiers[0]), *self._versions()))
+
+    def shift_closed_fields(self) -> bytes:
+        """Report of a closed shift (отчёт о закрытии смены)."""
+        return b"".join(self._cashier(self._cashiers[-1]))
+
+    def state_report_fields(self) -> bytes:
+        """Report of the present state (отчёт о текущем состоянии расчётов)."""
+        return u8(1002, 0)
+
+    def archive_closed_fields(self) -> bytes:
+        """Report of a closed archive (отчёт о закрытии ФН)."""
+        place = (text(1048, self.user_name), text(1009, self.address), text(1187, self.kind.label))
+        return b"".join((*place, *self._cashier(self._cashiers[0])))
+
+    def next_receipt(self, day: date) -> Receipt:
+        """The next receipt of this shop on `day`: VAT of that day, one in forty a refund, some for known buyers."""
+        dice = self._dice
+        vat: dict[VatRate, int] = {}
+        items: list[bytes] = []
+        total_kopecks = 0
+        for _ in range(dice.between(1, self.kind.items_to)):
+            product = dice.pick(self.kind.products)
+            rate = _rate(product.vat, day, self._ffd)
+            item, sum_kopecks = self._item(product, rate)
+            items.append(item)
+            total_kopecks += sum_kopecks
+            vat[rate] = vat.get(rate, 0) + rate.included_kopecks(sum_kopecks)
+        refund = dice.chance(1 / 40)
+        settlement = self._pay(OperationType.INCOME_RETURN if refund else OperationType.INCOME, total_kopecks, vat)
+        parts = [u8(1055, self.kind.taxation), *self._cashier(dice.pick(self._cashiers)), *items]
+        parts += [text(1009, self.address), text(1187, self.kind.label), text(1060, FNS_SITE)]
+        parts += self._buyer()
+        return Receipt(settlement=settlement, fields=b"".join(parts))
+
+    def next_correction(self, issued_at_local: datetime) -> Receipt:
+        """A correction (чек коррекции) of the shop's own accord: a cash receipt forgotten some days ago."""
+        dice = self._dice
+        product = dice.pick(self.kind.products)
+        rate = _rate(product.vat, issued_at_local.date(), self._ffd)
+        item, total_kopecks = self._item(product, rate)
+        settlement = Settlement(
+            operation=OperationType.INCOME,
+            total_kopecks=total_kopecks,
+            cash_kopecks=total_kopecks,
+            vat_kopecks={rate: rate.included_kopecks(total_kopecks)},
+        )
+        day = (issued_at_local - timedelta(days=dice.between(1, 9))).replace(hour=0, minute=0, second=0, microsecond=0)
+        base = [local_time_field(1178, day), text(1179, f"АКТ-{dice.between(1, 99)}")]
+        parts = [u8(1055, self.kind.taxation), *self._cashier(self._cashiers[0]), u8(1173, 0)]
+        if self._ffd is Ffd.V1_2:
+            parts += [item, text(1009, self.address), text(1187, self.kind.label)]
+        else:
+            base.insert(0, text(1177, "Чек не был пробит"))
+            if self._ffd is Ffd.V1_1:
+                parts.append(item)
+        parts.append(tlv(1174, b"".join(base)))
+        return Receipt(settlement=settlement, fields=b"".join(parts))
+
+    @property
+    def _sells_services(self) -> bool:
+        return all(product.kind is ItemKind.SERVICE for product in self.kind.products)
+
+    def _cashier(self, name: str) -> tuple[bytes, ...]:
+        if self._ffd is Ffd.V1_0:
+            return (text(1021, name),)
+        return (text(1021, name), padded(1203, self._identity.cashier_inn, INN_BYTES))
+
+    def _versions(self) -> list[bytes]:
+        if not self._ffd.names_its_version:
+            return []
+        return [text(1188, "1.0"), u8(1189, self._ffd.version_number)]
+
+    def _item(self, product: Product, rate: VatRate) -> tuple[bytes, int]:
+        dice = self._dice
+        price_kopecks = dice.between(product.price_from_kopecks, product.price_to_kopecks)
+        if product.weighed:
+            grams = dice.between(120, 2400)
+            amount = quantity(1023, grams, GRAMS_DECIMALS)
+            sum_kopecks = (2 * price_kopecks * grams + 1000) // 2000
+        else:
+            pieces = 1 if dice.chance(0.8) else dice.between(2, 5)
+            amount = quantity(1023, pieces)
+            sum_kopecks = price_kopecks * pieces
+        parts = [text(1030, product.name), kopecks(1079, price_kopecks), amount, kopecks(1043, sum_kopecks)]
+        parts.append(u8(1199, rate))
+        if self._ffd.names_its_version:
+            if rate is not VatRate.NO_VAT:
+                parts.append(kopecks(1200, rate.included_kopecks(sum_kopecks)))
+            parts += [u8(1214, FULL_SETTLEMENT), u8(1212, product.kind)]
+        if self._ffd is Ffd.V1_2:
+            parts.append(u8(2108, KILOGRAM if product.weighed else PIECE))
+        elif self._ffd.names_its_version:
+            parts.append(text(1197, "кг" if product.weighed else "шт"))
+        return tlv(1059, b"".join(parts)), sum_kopecks
+
+    def _pay(self, operation: OperationType, total_kopecks: int, vat: dict[VatRate, int]) -> Settlement:
+        dice = self._dice
+        roll = dice.below(100)
+        cash = total_kopecks if roll < 25 else 0
+        prepaid = dice.below(total_kopecks) if roll >= 97 else 0
+        return Settlement(
+            operation=operation,
+            total_kopecks=total_kopecks,
+            cash_kopecks=cash,
+            ecash_kopecks=total_kopecks - cash - prepaid,
+            prepaid_kopecks=prepaid,
+            vat_kopecks=vat,
+        )
+
+    def _buyer(self) -> list[bytes]:
+        dice = self._dice
+        parts: list[bytes] = []
+        if dice.chance(0.1):
+            contact = f"+7999{dice.digits(7)}" if dice.chance(0.5) else f"buyer{dice.digits(4)}@example.com"
+            parts += [text(1008, contact), text(1117, "receipts@example.com")]
+        if dice.chance(0.02) and self._ffd.names_its_version:
+            buyer = text(1227, 'ООО "Покупатель"') + padded(1228, company_inn("77" + dice.digits(7)), INN_BYTES)
+            parts.append(tlv(1256, buyer) if self._ffd is Ffd.V1_2 else buyer)
+        return parts
+
+
+def _rate(group: VatGroup, day: date, ffd: Ffd) -> VatRate:
+    """Format 1.0 knows no rate that is younger than itself, so its shops stay with the rates it has."""
+    if group is VatGroup.BASE:
+        return base_rate(day) if ffd.names_its_version else VatRate.VAT_20
+    if group is VatGroup.REDUCED:
+        return VatRate.VAT_10
+    if group is VatGroup.SIMPLIFIED and ffd.names_its_version and day >= date(2025, 1, 1):
+        return VatRate.VAT_5
+    return VatRate.NO_VAT

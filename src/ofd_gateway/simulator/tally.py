@@ -1,0 +1,42 @@
+"""What a fleet has done so far: counts, latencies, mismatches."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING
+
+from ofd_gateway.simulator.latency import LatencyHistogram
+
+if TYPE_CHECKING:
+    from ofd_gateway.simulator.verify import Mismatch
+    from ofd_gateway.simulator.virtual_fn import DocumentCode
+
+KEPT_MISMATCHES = 100
+
+
+class Tally:
+    """Counts of one run, shared by its registers."""
+
+    def __init__(self) -> None:
+        self.confirmed: Counter[DocumentCode] = Counter()
+        self.response_codes: Counter[int] = Counter()
+        self.resent = 0
+        self.lost_on_purpose = 0
+        self.connections = 0
+        self.failed_connections = 0
+        self.overdue = 0
+        self.latency = LatencyHistogram()
+        self.mismatch_count = 0
+        self.mismatches: list[Mismatch] = []
+        self.stuck_registers = 0
+
+    @property
+    def confirmed_count(self) -> int:
+        """Documents confirmed, each once."""
+        return sum(self.confirmed.values())
+
+    def report(self, mismatch: Mismatch) -> None:
+        """One more mismatch; the first hundred are kept whole, the others counted."""
+        self.mismatch_count += 1
+        if len(self.mismatches) < KEPT_MISMATCHES:
+            self.mismatches.append(mismatch)

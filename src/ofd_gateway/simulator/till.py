@@ -1,0 +1,103 @@
+"""A register's working life (касса): which document comes next, from registration to the end of the plan."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+from ofd_gateway.simulator.virtual_fn import Phase, QueuedDocument, VirtualFn
+
+if TYPE_CHECKING:
+    from ofd_gateway.simulator.identity import Identity
+    from ofd_gateway.simulator.shop import Shop
+
+SHIFT_CLOSED_AFTER = timedelta(hours=23)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """What a register does with its life."""
+
+    receipts: int | None = None
+    """Receipts in all; None goes on until the plan is told to close."""
+    receipts_per_shift: int = 50
+    correction_every: int = 40
+    """Each n-th receipt is followed by the next one as a correction; 0 makes none."""
+    closes_archive: bool = False
+    """Ends with the closing of the archive (закрытие ФН)."""
+
+
+class Till:
+    """The shop and the drive of one register, and how far its plan has come.
+
+    Pure: the time is an argument, nothing is sent. Registration, opened shift, receipts, closed shift, and so on;
+    a shift is closed when it is full or 23 hours old.
+    """
+
+    __slots__ = ("_last_issued_at_local", "_opened_at_local", "_plan", "_receipts", "fn", "identity", "shop")
+
+    def __init__(self, *, identity: Identity, fn: VirtualFn, shop: Shop, plan: Plan) -> None:
+        self.identity = identity
+        self.fn = fn
+        self.shop = shop
+        self._plan = plan
+        self._receipts = 0
+        self._opened_at_local: datetime | None = None
+        self._last_issued_at_local: datetime | None = None
+
+    def issue_next(self, now: datetime, *, closing: bool = False) -> QueuedDocument | None:
+        """The next document of the plan, queued in the drive; None when the plan is done.
+
+        `closing` ends an open plan: the shift is closed and no other document follows. The archive is closed only
+        after everything else was confirmed, so a plan with `closes_archive` answers None while the queue is not
+        empty and must be asked again.
+        """
+        at_local = self._wall_clock(now)
+        if self.fn.phase is Phase.SETUP:
+            return None if closing else self._register(at_local)
+        if self.fn.phase is not Phase.FISCAL:
+            return None
+        done = closing or (self._plan.receipts is not None and self._receipts >= self._plan.receipts)
+        if not self.fn.shift_open:
+            return self._close_archive(at_local) if done else self._open_shift(at_local)
+        full = self.fn.receipt_number >= self._plan.receipts_per_shift
+        if done or full or self._shift_is_old(at_local):
+            return self.fn.close_shift(fields=self.shop.shift_closed_fields(), issued_at_local=at_local)
+        return self._issue_receipt(at_local)
+
+    def _shift_is_old(self, at_local: datetime) -> bool:
+        return self._opened_at_local is not None and at_local - self._opened_at_local >= SHIFT_CLOSED_AFTER
+
+    def _wall_clock(self, now: datetime) -> datetime:
+        at_local = (now + self.shop.utc_offset).replace(tzinfo=None, second=0, microsecond=0)
+        if self._last_issued_at_local is not None:
+            at_local = max(self._last_issued_at_local, at_local)
+        self._last_issued_at_local = at_local
+        return at_local
+
+    def _register(self, at_local: datetime) -> QueuedDocument:
+        return self.fn.register(
+            registration_number=self.identity.registration_number,
+            user_inn=self.identity.user_inn,
+            fields=self.shop.registration_fields(),
+            issued_at_local=at_local,
+        )
+
+    def _open_shift(self, at_local: datetime) -> QueuedDocument:
+        self._opened_at_local = at_local
+        return self.fn.open_shift(fields=self.shop.shift_opened_fields(), issued_at_local=at_local)
+
+    def _issue_receipt(self, at_local: datetime) -> QueuedDocument:
+        self._receipts += 1
+        every = self._plan.correction_every
+        correction = bool(every) and self._receipts % (every + 1) == 0
+        receipt = self.shop.next_correction(at_local) if correction else self.shop.next_receipt(at_local.date())
+        return self.fn.issue_receipt(
+            receipt.settlement, fields=receipt.fields, issued_at_local=at_local, correction=correction
+        )
+
+    def _close_archive(self, at_local: datetime) -> QueuedDocument | None:
+        if not self._plan.closes_archive or self.fn.unconfirmed_count:
+            return None
+        return self.fn.close_archive(fields=self.shop.archive_closed_fields(), issued_at_local=at_local)

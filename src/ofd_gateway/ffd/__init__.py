@@ -3,6 +3,7 @@
 from ofd_gateway.ffd.dictionary import TagSpec, lookup
 from ofd_gateway.ffd.document import Document, Field, decode
 from ofd_gateway.ffd.errors import FormatError, UnfitValueError
+from ofd_gateway.ffd.fns_json import from_fns_json, parse_json, to_fns_json, to_json_bytes
 from ofd_gateway.ffd.tlv import Structure
 from ofd_gateway.ffd.values import TagKind, decode_value, encode_value
 
@@ -17,5 +18,9 @@ __all__ = [
     "decode",
     "decode_value",
     "encode_value",
+    "from_fns_json",
     "lookup",
+    "parse_json",
+    "to_fns_json",
+    "to_json_bytes",
 ]

@@ -12,7 +12,7 @@ from ofd_gateway.ffd.tlv import Structure
 from ofd_gateway.ffd.values import TagKind, fits
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
 __all__ = [
     "CONFIDENCE",
@@ -24,6 +24,7 @@ __all__ = [
     "document_kind",
     "lookup",
     "lookup_name",
+    "meanings",
     "sources",
     "specs",
     "specs_below",
@@ -100,28 +101,34 @@ def lookup(tag: int, parent: int | None, *, ffd: str, content: bytes | Structure
 
     A reused number is told apart by its content, its parent and the version, in this order of weight.
     """
-    meanings = _table().get(tag)
-    if meanings is None:
+    found = _table().get(tag)
+    if found is None:
         return None
-    if len(meanings) == 1:
-        return meanings[0]
+    if len(found) == 1:
+        return found[0]
     return max(
-        meanings,
+        found,
         key=lambda spec: (_holds(spec, content), parent in spec.parents, spec.in_version(ffd), not spec.until),
     )
 
 
 def lookup_name(name: str, parent: int, *, ffd: str) -> TagSpec | None:
-    """The tag a key of FNS JSON stands for inside `parent`: any name of any generation, or a number."""
-    spec = _names(parent, ffd).get(name)
-    if spec is None and name.isascii() and name.isdigit():
-        return lookup(int(name), parent, ffd=ffd)
-    return spec
+    """The tag a key of FNS JSON stands for inside `parent`, None when no tag has that name.
+
+    Any name of any generation is known; where one name belongs to two tags, the current name wins over an older one
+    and a tag of this version over others. A name that has no place here is looked for in the whole table.
+    """
+    return _names(parent, ffd).get(name) or _all_names().get(name)
+
+
+def meanings(tag: int) -> tuple[TagSpec, ...]:
+    """Every meaning of a tag number, empty when it is unknown."""
+    return _table().get(tag, ())
 
 
 def specs() -> tuple[TagSpec, ...]:
     """Every row of the table, by tag number."""
-    return tuple(spec for meanings in _table().values() for spec in meanings)
+    return tuple(spec for same in _table().values() for spec in same)
 
 
 def specs_below(parent: int, *, ffd: str) -> tuple[TagSpec, ...]:
@@ -167,8 +174,18 @@ def _table() -> Mapping[int, tuple[TagSpec, ...]]:
 @functools.cache
 def _names(parent: int, ffd: str) -> Mapping[str, TagSpec]:
     """Names inside one parent; the current name wins over an alias, a meaning of this version over another."""
-    found: dict[str, TagSpec] = {}
     here = sorted((spec for spec in specs() if parent in spec.parents), key=lambda spec: not spec.in_version(ffd))
+    return _index(here)
+
+
+@functools.cache
+def _all_names() -> Mapping[str, TagSpec]:
+    return _index(spec for spec in specs() if spec.tag not in document_codes())
+
+
+def _index(here: Iterable[TagSpec]) -> Mapping[str, TagSpec]:
+    found: dict[str, TagSpec] = {}
+    here = tuple(here)
     for names_of in (_current_names, _other_names):
         for spec in here:
             for name in names_of(spec):

@@ -15,7 +15,7 @@ from ofd_gateway.ffd.values import ENCODING, Value, as_local_datetime, decode_ui
 if TYPE_CHECKING:
     from datetime import datetime
 
-__all__ = ["Document", "Field", "decode", "printed_fiscal_sign"]
+__all__ = ["Document", "Field", "decode", "printed_fiscal_sign", "version_without_1209"]
 
 _VERSIONS: Final = {b"\x01": "1.0", b"\x02": "1.05", b"\x03": "1.1", b"\x04": "1.2"}
 _MARKING_CODES: Final = frozenset({81, 82, 83, 84})
@@ -65,6 +65,11 @@ def decode(plain: bytes, *, version_hint: str | None = None) -> Document:
     if skipped and ffd != "1.0":
         raise _broken(skipped[0], plain)
     return Document(code, plain, root, ffd)
+
+
+def version_without_1209(code: int) -> str:
+    """The format version of a document that names none: 1.0, and 1.2 for the marking notices, which began with it."""
+    return "1.2" if code in _MARKING_CODES else "1.0"
 
 
 def printed_fiscal_sign(raw: bytes) -> int:
@@ -200,7 +205,7 @@ def _version(root: Structure, code: int, hint: str | None) -> str:
         return named
     if hint in FFD_VERSIONS:
         return hint
-    return "1.2" if code in _MARKING_CODES else "1.0"
+    return version_without_1209(code)
 
 
 def _broken(broken: BrokenTlv, plain: bytes) -> FormatError:

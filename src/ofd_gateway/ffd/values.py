@@ -148,15 +148,16 @@ def plain_decimal(number: Decimal) -> str:
     return (text.rstrip("0").rstrip(".") if "." in text else text) or "0"
 
 
-def encode_value(spec: TagSpec, value: object) -> bytes:
+def encode_value(spec: TagSpec, value: object, *, path: str | None = None) -> bytes:
     """The canonical bytes of `value`: shortest number, text in CP866, fixed strings filled with spaces on the right.
 
-    Raises UnfitValueError when the value is of the wrong type or does not fit.
+    Times may be given as u32 or as a naive datetime. Raises UnfitValueError, which names `path` or the tag's own
+    name, when the value is of the wrong type or does not fit. Limits of the orders are a matter for the checks.
     """
     try:
         return _encode(spec, value)
     except (ValueError, OverflowError) as error:
-        raise UnfitValueError(path=spec.name, tag=spec.tag, detail=_reason(error)) from error
+        raise UnfitValueError(path=path or spec.name, tag=spec.tag, detail=_reason(error)) from error
 
 
 def as_local_datetime(seconds: int) -> datetime:
@@ -181,16 +182,26 @@ def _encode(spec: TagSpec, value: object) -> bytes:
     kind = spec.kind
     if isinstance(value, datetime):
         value = as_unix_seconds(value)
-    if kind in _INTEGERS and isinstance(value, int):
-        return encode_vln(value) if kind is TagKind.VLN else int(value).to_bytes(_WIDTHS[kind], "little")
+    if isinstance(value, bool):
+        raise ValueError("a flag is written 0 or 1")  # noqa: TRY004 - one kind of error for every unfit value
+    if kind is TagKind.VLN and isinstance(value, int):
+        return _bounded(spec, encode_vln(value))
+    if kind in _WIDTHS and isinstance(value, int):
+        return value.to_bytes(_WIDTHS[kind], "little")
     if kind is TagKind.STRING and isinstance(value, str):
         raw = value.encode(ENCODING)
         return raw.ljust(spec.length) if spec.fixed and spec.length else raw
     if kind is TagKind.FVLN and isinstance(value, int | Decimal):
-        return encode_fvln(value)
+        return _bounded(spec, encode_fvln(value))
     if kind is TagKind.BYTES and isinstance(value, bytes):
         return value
     raise ValueError(f"a {kind.value} is not made of {type(value).__name__}")
+
+
+def _bounded(spec: TagSpec, raw: bytes) -> bytes:
+    if not fits(spec, raw):
+        raise ValueError(f"{len(raw)} bytes are more than a {spec.kind.value} can be read from")
+    return raw
 
 
 def _reason(error: ValueError | OverflowError) -> str:

@@ -257,7 +257,7 @@ async def test_an_operator_that_goes_and_comes_back_gets_every_document(tmp_path
                 report = await running
 
     assert report.clean, [str(mismatch) for mismatch in report.tally.mismatches]
-    assert before < report.tally.confirmed_count == 8 * (60 + 1 + 2 * 2)
+    assert before < report.tally.confirmed_count == 8 * (60 + 1 + 2 * 2 + 2)
     assert {len(copies) for copies in operator.documents.values()} == {1}
     lines = list(read_record(tmp_path / "record.jsonl"))
     assert len(lines) == report.tally.confirmed_count

@@ -6,12 +6,13 @@ from decimal import Decimal
 import pytest
 
 from ofd_gateway.simulator.catalogue import SHOP_KINDS
+from ofd_gateway.simulator.fn_document import DocumentCode, QueuedDocument
 from ofd_gateway.simulator.formats import Ffd
 from ofd_gateway.simulator.identity import identity_of, inn_is_valid
 from ofd_gateway.simulator.settlement import OperationType, VatRate, base_rate
 from ofd_gateway.simulator.shop import Operator, Shop
 from ofd_gateway.simulator.till import Plan, Till
-from ofd_gateway.simulator.virtual_fn import DocumentCode, QueuedDocument, VirtualFn
+from ofd_gateway.simulator.virtual_fn import VirtualFn
 
 from .reading import fields_of, number, root_of
 
@@ -158,6 +159,12 @@ def test_the_plan_runs_from_registration_to_the_closed_shift() -> None:
     codes = [document.code for document in documents(till(plan=Plan(receipts=5, receipts_per_shift=2)))]
 
     assert codes == [1, 2, 3, 3, 5, 2, 3, 3, 5, 2, 3, 5]
+
+
+def test_a_report_of_the_state_follows_each_nth_receipt() -> None:
+    codes = [document.code for document in documents(till(plan=Plan(receipts=4, state_report_every=2)))]
+
+    assert codes == [1, 2, 3, 3, 21, 3, 3, 21, 5]
 
 
 def test_an_open_plan_ends_with_a_closed_shift_when_told_to() -> None:

@@ -9,9 +9,11 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from ofd_gateway.protocol import parse_container
 from ofd_gateway.simulator.fields import u8
+from ofd_gateway.simulator.fn_document import DocumentCode, QueuedDocument
 from ofd_gateway.simulator.formats import Ffd
+from ofd_gateway.simulator.refusal import FnRefused, Refusal
 from ofd_gateway.simulator.settlement import OperationType, Settlement, VatRate
-from ofd_gateway.simulator.virtual_fn import DocumentCode, FnRefused, Phase, QueuedDocument, Refusal, VirtualFn
+from ofd_gateway.simulator.virtual_fn import Phase, VirtualFn
 
 from .reading import fields_of, number, root_of
 

@@ -7,6 +7,7 @@ from typing import cast
 
 from ofd_gateway.errors import OfdGatewayError
 from ofd_gateway.protocol import (
+    SESSION_HEADER_BYTES,
     ConfirmationReceived,
     Connection,
     CrcMode,
@@ -16,7 +17,6 @@ from ofd_gateway.protocol import (
     Role,
     ServiceAnswered,
 )
-from ofd_gateway.simulator.verify import SESSION_HEADER_BYTES
 
 
 class LinkLost(OfdGatewayError):
@@ -120,7 +120,8 @@ class Link(asyncio.Protocol):
     async def _await_answer(self, message: bytes, write_bytes: int | None, timeout_s: float) -> bytes:
         if not self.usable or self._transport is None:
             raise LinkLost("the connection is closed")
-        waiter: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
+        loop = asyncio.get_running_loop()
+        waiter: asyncio.Future[bytes] = loop.create_future()
         self._waiter = waiter
         self._request_header = message[:SESSION_HEADER_BYTES]
         self._received.clear()
@@ -131,13 +132,15 @@ class Link(asyncio.Protocol):
             for start in range(0, len(message), write_bytes):
                 self._transport.write(message[start : start + write_bytes])
                 await asyncio.sleep(0)
+        overdue = loop.call_later(timeout_s, self._give_up, timeout_s)
         try:
-            async with asyncio.timeout(timeout_s):
-                return await waiter
-        except TimeoutError:
-            raise AnswerOverdue(f"no answer within {timeout_s:g} s, {len(self._received)} bytes came") from None
+            return await waiter
         finally:
+            overdue.cancel()
             self._waiter = None
+
+    def _give_up(self, timeout_s: float) -> None:
+        self._fail(AnswerOverdue(f"no answer within {timeout_s:g} s, {len(self._received)} bytes came"))
 
     def _take_events(self) -> None:
         while True:

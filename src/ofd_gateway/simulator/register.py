@@ -9,17 +9,18 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from ofd_gateway.errors import OfdGatewayError
+from ofd_gateway.protocol import SESSION_HEADER_BYTES
 from ofd_gateway.simulator.dice import Dice
 from ofd_gateway.simulator.link import AnswerBroken, AnswerOverdue, Link, LinkLost
 from ofd_gateway.simulator.record import ConfirmedDocument, Recorder
-from ofd_gateway.simulator.verify import SESSION_HEADER_BYTES, Confirmed, Expectation, Mismatch, Rule, verify
+from ofd_gateway.simulator.verify import Confirmed, Expectation, Mismatch, Rule, verify
 
 if TYPE_CHECKING:
     from ofd_gateway.clock import Clock
+    from ofd_gateway.simulator.fn_document import QueuedDocument
     from ofd_gateway.simulator.habit import Habit
     from ofd_gateway.simulator.tally import Tally
     from ofd_gateway.simulator.till import Till
-    from ofd_gateway.simulator.virtual_fn import QueuedDocument
 
 
 class RegisterStuck(OfdGatewayError):

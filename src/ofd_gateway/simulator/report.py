@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, TypedDict
 
-from ofd_gateway.simulator.virtual_fn import DocumentCode
+from ofd_gateway.simulator.fn_document import DocumentCode
 
 if TYPE_CHECKING:
     from ofd_gateway.simulator.fleet import FleetReport, Progress

@@ -92,11 +92,6 @@ class Counters:
         self._receipts = {operation: _Group() for operation in OperationType}
         self._corrections = {operation: _Group() for operation in OperationType}
 
-    @property
-    def receipts(self) -> int:
-        """Receipts and corrections counted so far (1134 without, 1118 with corrections)."""
-        return sum(group.count for group in (*self._receipts.values(), *self._corrections.values()))
-
     def add(self, settlement: Settlement, *, correction: bool) -> None:
         """One more receipt or correction."""
         (self._corrections if correction else self._receipts)[settlement.operation].add(settlement)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from functools import cache
 
 from ofd_gateway.simulator.catalogue import (
     CASHIERS,
@@ -49,11 +50,13 @@ class Shop:
     """One shop with one register; the same seed and index give the same shop and the same sequence of receipts."""
 
     __slots__ = (
-        "_cashiers",
+        "_cashier_fields",
         "_dice",
         "_ffd",
+        "_fns_site",
         "_identity",
         "_operator",
+        "_place",
         "address",
         "kind",
         "user_name",
@@ -69,9 +72,11 @@ class Shop:
         owner = "ООО" if len(identity.user_inn) == 10 else "ИП"
         self.user_name = f'{owner} "{self.kind.label} {number}"'
         first = dice.below(len(CASHIERS))
-        self._cashiers = (CASHIERS[first], CASHIERS[(first + 1) % len(CASHIERS)])
         self._identity = identity
         self._ffd = ffd
+        self._cashier_fields = tuple(self._cashier(CASHIERS[(first + nth) % len(CASHIERS)]) for nth in range(2))
+        self._place = (text(1009, self.address), text(1187, self.kind.label))
+        self._fns_site = text(1060, FNS_SITE)
         self._operator = operator
         self._dice = Dice("receipts", seed, index)
 
@@ -79,18 +84,17 @@ class Shop:
         """Registration report (отчёт о регистрации): owner, place, operator, modes of use."""
         parts = [
             text(1048, self.user_name),
-            text(1009, self.address),
-            text(1187, self.kind.label),
+            *self._place,
             text(1013, self._identity.serial_number),
             padded(1017, self._operator.inn, INN_BYTES),
             text(1046, self._operator.name),
-            text(1060, FNS_SITE),
+            self._fns_site,
             text(1117, "receipts@example.com"),
             u8(1062, self.kind.taxation),
             u8(1001, 0),
             u8(1002, 0),
             u8(1056, 0),
-            *self._cashier(self._cashiers[0]),
+            *self._cashier_fields[0],
         ]
         if self._ffd is Ffd.V1_2:
             parts.append(u32(1290, SERVICES_ONLY if self._sells_services else 0))
@@ -103,11 +107,11 @@ class Shop:
 
     def shift_opened_fields(self) -> bytes:
         """Report of an opened shift (отчёт об открытии смены)."""
-        return b"".join((*self._cashier(self._cashiers[0]), *self._versions()))
+        return b"".join((*self._cashier_fields[0], *self._versions()))
 
     def shift_closed_fields(self) -> bytes:
         """Report of a closed shift (отчёт о закрытии смены)."""
-        return b"".join(self._cashier(self._cashiers[-1]))
+        return b"".join(self._cashier_fields[-1])
 
     def state_report_fields(self) -> bytes:
         """Report of the present state (отчёт о текущем состоянии расчётов)."""
@@ -115,8 +119,7 @@ class Shop:
 
     def archive_closed_fields(self) -> bytes:
         """Report of a closed archive (отчёт о закрытии ФН)."""
-        place = (text(1048, self.user_name), text(1009, self.address), text(1187, self.kind.label))
-        return b"".join((*place, *self._cashier(self._cashiers[0])))
+        return b"".join((text(1048, self.user_name), *self._place, *self._cashier_fields[0]))
 
     def next_receipt(self, day: date) -> Receipt:
         """The next receipt of this shop on `day`: VAT of that day, one in forty a refund, some for known buyers."""
@@ -133,8 +136,7 @@ class Shop:
             vat[rate] = vat.get(rate, 0) + rate.included_kopecks(sum_kopecks)
         refund = dice.chance(1 / 40)
         settlement = self._pay(OperationType.INCOME_RETURN if refund else OperationType.INCOME, total_kopecks, vat)
-        parts = [u8(1055, self.kind.taxation), *self._cashier(dice.pick(self._cashiers)), *items]
-        parts += [text(1009, self.address), text(1187, self.kind.label), text(1060, FNS_SITE)]
+        parts = [u8(1055, self.kind.taxation), *dice.pick(self._cashier_fields), *items, *self._place, self._fns_site]
         parts += self._buyer()
         return Receipt(settlement=settlement, fields=b"".join(parts))
 
@@ -152,9 +154,9 @@ class Shop:
         )
         day = (issued_at_local - timedelta(days=dice.between(1, 9))).replace(hour=0, minute=0, second=0, microsecond=0)
         base = [local_time_field(1178, day), text(1179, f"АКТ-{dice.between(1, 99)}")]
-        parts = [u8(1055, self.kind.taxation), *self._cashier(self._cashiers[0]), u8(1173, 0)]
+        parts = [u8(1055, self.kind.taxation), *self._cashier_fields[0], u8(1173, 0)]
         if self._ffd is Ffd.V1_2:
-            parts += [item, text(1009, self.address), text(1187, self.kind.label)]
+            parts += [item, *self._place]
         else:
             base.insert(0, text(1177, "Чек не был пробит"))
             if self._ffd is Ffd.V1_1:
@@ -187,16 +189,11 @@ class Shop:
             pieces = 1 if dice.chance(0.8) else dice.between(2, 5)
             amount = quantity(1023, pieces)
             sum_kopecks = price_kopecks * pieces
-        parts = [text(1030, product.name), kopecks(1079, price_kopecks), amount, kopecks(1043, sum_kopecks)]
-        parts.append(u8(1199, rate))
-        if self._ffd.names_its_version:
-            if rate is not VatRate.NO_VAT:
-                parts.append(kopecks(1200, rate.included_kopecks(sum_kopecks)))
-            parts += [u8(1214, FULL_SETTLEMENT), u8(1212, product.kind)]
-        if self._ffd is Ffd.V1_2:
-            parts.append(u8(2108, KILOGRAM if product.weighed else PIECE))
-        elif self._ffd.names_its_version:
-            parts.append(text(1197, "кг" if product.weighed else "шт"))
+        name, signs = _constant_fields(product, self._ffd)
+        parts = [name, kopecks(1079, price_kopecks), amount, kopecks(1043, sum_kopecks), u8(1199, rate)]
+        if self._ffd.names_its_version and rate is not VatRate.NO_VAT:
+            parts.append(kopecks(1200, rate.included_kopecks(sum_kopecks)))
+        parts.append(signs)
         return tlv(1059, b"".join(parts)), sum_kopecks
 
     def _pay(self, operation: OperationType, total_kopecks: int, vat: dict[VatRate, int]) -> Settlement:
@@ -223,6 +220,18 @@ class Shop:
             buyer = text(1227, 'ООО "Покупатель"') + padded(1228, company_inn("77" + dice.digits(7)), INN_BYTES)
             parts.append(tlv(1256, buyer) if self._ffd is Ffd.V1_2 else buyer)
         return parts
+
+
+@cache
+def _constant_fields(product: Product, ffd: Ffd) -> tuple[bytes, bytes]:
+    """The name, and the signs that follow the sums: the same in every receipt."""
+    name = text(1030, product.name)
+    if not ffd.names_its_version:
+        return name, b""
+    signs = u8(1214, FULL_SETTLEMENT) + u8(1212, product.kind)
+    if ffd is Ffd.V1_2:
+        return name, signs + u8(2108, KILOGRAM if product.weighed else PIECE)
+    return name, signs + text(1197, "кг" if product.weighed else "шт")
 
 
 def _rate(group: VatGroup, day: date, ffd: Ffd) -> VatRate:

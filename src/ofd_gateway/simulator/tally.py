@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from ofd_gateway.simulator.latency import LatencyHistogram
 
 if TYPE_CHECKING:
+    from ofd_gateway.simulator.fn_document import DocumentCode
     from ofd_gateway.simulator.verify import Mismatch
-    from ofd_gateway.simulator.virtual_fn import DocumentCode
 
 KEPT_MISMATCHES = 100
 

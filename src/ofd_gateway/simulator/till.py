@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from ofd_gateway.simulator.virtual_fn import Phase, QueuedDocument, VirtualFn
+from ofd_gateway.simulator.virtual_fn import Phase, VirtualFn
 
 if TYPE_CHECKING:
+    from ofd_gateway.simulator.fn_document import QueuedDocument
     from ofd_gateway.simulator.identity import Identity
     from ofd_gateway.simulator.shop import Shop
 
@@ -24,6 +25,8 @@ class Plan:
     receipts_per_shift: int = 50
     correction_every: int = 40
     """Each n-th receipt is followed by the next one as a correction; 0 makes none."""
+    state_report_every: int = 30
+    """After each n-th receipt follows a report of the present state; 0 makes none."""
     closes_archive: bool = False
     """Ends with the closing of the archive (закрытие ФН)."""
 
@@ -35,7 +38,16 @@ class Till:
     a shift is closed when it is full or 23 hours old.
     """
 
-    __slots__ = ("_last_issued_at_local", "_opened_at_local", "_plan", "_receipts", "fn", "identity", "shop")
+    __slots__ = (
+        "_last_issued_at_local",
+        "_opened_at_local",
+        "_plan",
+        "_receipts",
+        "_state_reports",
+        "fn",
+        "identity",
+        "shop",
+    )
 
     def __init__(self, *, identity: Identity, fn: VirtualFn, shop: Shop, plan: Plan) -> None:
         self.identity = identity
@@ -43,6 +55,7 @@ class Till:
         self.shop = shop
         self._plan = plan
         self._receipts = 0
+        self._state_reports = 0
         self._opened_at_local: datetime | None = None
         self._last_issued_at_local: datetime | None = None
 
@@ -58,6 +71,9 @@ class Till:
             return None if closing else self._register(at_local)
         if self.fn.phase is not Phase.FISCAL:
             return None
+        if not closing and self._state_report_is_due():
+            self._state_reports += 1
+            return self.fn.report_state(fields=self.shop.state_report_fields(), issued_at_local=at_local)
         done = closing or (self._plan.receipts is not None and self._receipts >= self._plan.receipts)
         if not self.fn.shift_open:
             return self._close_archive(at_local) if done else self._open_shift(at_local)
@@ -65,6 +81,10 @@ class Till:
         if done or full or self._shift_is_old(at_local):
             return self.fn.close_shift(fields=self.shop.shift_closed_fields(), issued_at_local=at_local)
         return self._issue_receipt(at_local)
+
+    def _state_report_is_due(self) -> bool:
+        every = self._plan.state_report_every
+        return bool(every) and self._receipts // every > self._state_reports
 
     def _shift_is_old(self, at_local: datetime) -> bool:
         return self._opened_at_local is not None and at_local - self._opened_at_local >= SHIFT_CLOSED_AFTER

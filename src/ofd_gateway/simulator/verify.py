@@ -7,14 +7,16 @@ from datetime import UTC, datetime, timedelta
 from enum import Enum
 from struct import Struct
 
-from ofd_gateway.protocol import crc16
+from ofd_gateway.protocol import (
+    CONFIRMATION_CODE,
+    CONTAINER_HEADER_BYTES,
+    FROM_OPERATOR,
+    SESSION_HEADER_BYTES,
+    TRAILER_BYTES,
+    crc16,
+)
 from ofd_gateway.simulator.identity import inn_is_valid
 
-SESSION_HEADER_BYTES = 30
-CONTAINER_HEADER_BYTES = 32
-TRAILER_BYTES = 10
-CONFIRMATION_CODE = 7
-FROM_OPERATOR = 0x5A
 FLAG_MESSAGE = 0x0014
 CRC_MODE_MASK = 0x0003
 

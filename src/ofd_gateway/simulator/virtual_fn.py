@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass
 from datetime import datetime, timedelta
-from enum import Enum, IntEnum
+from enum import IntEnum
 from hashlib import blake2b
 
-from ofd_gateway.errors import OfdGatewayError
-from ofd_gateway.protocol import build_container
+from ofd_gateway.protocol import FROM_FN, build_container
 from ofd_gateway.simulator.fields import (
     FN_BYTES,
     INN_BYTES,
@@ -21,10 +19,11 @@ from ofd_gateway.simulator.fields import (
     u16,
     u32,
 )
+from ofd_gateway.simulator.fn_document import DocumentCode, QueuedDocument
 from ofd_gateway.simulator.formats import Ffd
+from ofd_gateway.simulator.refusal import FnRefused, Refusal
 from ofd_gateway.simulator.settlement import Counters, Settlement
 
-FROM_FN = 0xA5
 SHIFT_LIMIT = timedelta(hours=24)
 QUEUE_LIMIT = timedelta(days=30)
 OPERATOR_TIMEOUT = timedelta(days=2)
@@ -40,51 +39,6 @@ class Phase(IntEnum):
     FISCAL = 3
     CLOSED = 7
     SENT = 15
-
-
-class Refusal(Enum):
-    """Answer codes of a real drive that a virtual one gives too (описание протокола ККТ–ФН, коды ошибок)."""
-
-    WRONG_STATE = 0x02
-    ARCHIVE_FULL = 0x06
-    WRONG_TIME = 0x07
-    TOO_LONG = 0x10
-    KEYS_EXPIRED = 0x12
-    UNSENT_FOR_30_DAYS = 0x15
-    SHIFT_OVER_24_HOURS = 0x16
-    CONFIRMATION_REFUSED = 0x20
-
-
-class FnRefused(OfdGatewayError):
-    """The drive refuses a command: `refusal` holds the code a real one answers, `detail` what to do about it."""
-
-    def __init__(self, refusal: Refusal, detail: str) -> None:
-        super().__init__(f"ФН / fiscal drive: {refusal.value:02X}h {refusal.name.lower()}: {detail}")
-        self.refusal = refusal
-        self.detail = detail
-
-
-class DocumentCode(IntEnum):
-    """Code of a document (код документа), which is also the outer tag of its body."""
-
-    REGISTRATION = 1
-    SHIFT_OPENED = 2
-    RECEIPT = 3
-    SHIFT_CLOSED = 5
-    ARCHIVE_CLOSED = 6
-    REGISTRATION_CHANGED = 11
-    STATE_REPORT = 21
-    CORRECTION = 31
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class QueuedDocument:
-    """A document the drive holds until the operator has confirmed it; a resend is these very bytes."""
-
-    fd: int
-    code: DocumentCode
-    issued_at_local: datetime
-    container: bytes
 
 
 class VirtualFn:

@@ -1,0 +1,125 @@
+"""`make bench`: every figure and the ratios between them, taken in one run on one machine."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import platform
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from benchmarks import ceiling, idle, micro
+from benchmarks.gateway import Gateway, running_gateway
+
+
+def main() -> int:
+    """Runs the measurements and prints a table; `--json FILE` keeps the raw figures."""
+    parser = argparse.ArgumentParser(prog="benchmarks", description=__doc__)
+    parser.add_argument("--seconds", type=float, default=5.0, help="length of each load")
+    parser.add_argument("--connections", type=int, default=100)
+    parser.add_argument("--workers", type=int, default=1)
+    parser.add_argument("--idle", type=int, default=1000, help="idle connections for the memory figure")
+    parser.add_argument("--only", choices=["micro", "e2e"], help="only one part")
+    parser.add_argument("--json", type=Path)
+    options = parser.parse_args()
+    figures: dict[str, Any] = {"machine": _machine()}
+    if options.only != "e2e":
+        figures["micro"] = micro.measure()
+    if options.only != "micro":
+        figures["e2e"] = _end_to_end(options)
+    _print(figures)
+    if options.json is not None:
+        options.json.write_text(json.dumps(figures, indent=2))
+    return 0
+
+
+def _end_to_end(options: argparse.Namespace) -> dict[str, Any]:
+    with running_gateway(workers=options.workers) as gateway:
+        dsn = gateway.database
+        figures: dict[str, Any] = {
+            "commit_s": asyncio.run(ceiling.commit_seconds(dsn)),
+            "rows_per_second": asyncio.run(ceiling.rows_per_second(dsn, seconds=options.seconds)),
+            "lone": _load(gateway, connections=1, seconds=min(options.seconds, 3.0), first_fn=1_000_000),
+            "kept": _load(gateway, connections=options.connections, seconds=options.seconds, first_fn=2_000_000),
+            "reconnecting": _load(
+                gateway, connections=options.connections, seconds=options.seconds, first_fn=3_000_000, reconnect=True
+            ),
+        }
+        figures["idle_bytes"] = asyncio.run(
+            idle.bytes_per_connection(gateway.ofd, gateway.pid, connections=options.idle)
+        )
+    return figures
+
+
+def _load(
+    gateway: Gateway, *, connections: int, seconds: float, first_fn: int, reconnect: bool = False
+) -> dict[str, float]:
+    documents = max(200, int(seconds * 12_000 / connections))
+    command = [
+        sys.executable,
+        "-m",
+        "benchmarks.load",
+        gateway.ofd,
+        f"--connections={connections}",
+        f"--documents={min(documents, 20_000)}",
+        f"--seconds={seconds}",
+        f"--first-fn={first_fn}",
+        *(["--reconnect"] if reconnect else []),
+    ]
+    done = subprocess.run(command, check=True, capture_output=True, timeout=seconds + 120)
+    figures: dict[str, float] = json.loads(done.stdout)
+    return figures
+
+
+def _print(figures: dict[str, Any]) -> None:
+    table = Table(title=f"ofd-gateway on {figures['machine']}")
+    table.add_column("measurement")
+    table.add_column("figure", justify="right")
+    table.add_column("ratio", justify="right")
+    table.add_column("to what")
+    if "micro" in figures:
+        small = figures["micro"]
+        oracle = small["construct_us"]
+        table.add_row("CRC of a container", f"{small['crc_us']:.1f} µs", "", "")
+        table.add_row("session message parsed", f"{small['message_us']:.1f} µs", "", "")
+        table.add_row("construct declaration of a receipt", f"{oracle:.0f} µs", "1", "itself")
+        for key, name in (("decode_us", "decode"), ("decode_and_checks_us", "decode + checks")):
+            table.add_row(f"{name} of a ten-item receipt", f"{small[key]:.1f} µs", f"{oracle / small[key]:.1f} x", "construct")
+    if "e2e" in figures:
+        whole = figures["e2e"]
+        rows = whole["rows_per_second"]
+        table.add_row("rows inserted, one connection, batches of 500", f"{rows:,.0f}/s", "1", "itself")
+        table.add_row("a commit of one row", f"{whole['commit_s'] * 1e3:.2f} ms", "1", "itself")
+        for key, name in (("kept", "confirmations"), ("reconnecting", "confirmations, a connection per document")):
+            load = whole[key]
+            table.add_row(name, f"{load['per_second']:,.0f}/s", f"1/{rows / load['per_second']:.1f}", "rows inserted")
+            table.add_row("  p50 / p99", f"{load['p50_s'] * 1e3:.1f} / {load['p99_s'] * 1e3:.1f} ms", "", "")
+            table.add_row("  load generator's CPU", f"{load['cpu_share']:.0%}", "", "one core")
+        lone = whole["lone"]
+        table.add_row(
+            "a lone document, p50", f"{lone['p50_s'] * 1e3:.2f} ms", f"{lone['p50_s'] / whole['commit_s']:.1f} x", "a commit"
+        )
+        table.add_row("memory of an idle connection", f"{whole['idle_bytes'] / 1024:.1f} KB", "", "")
+    Console(width=110).print(table)
+
+
+def _machine() -> str:
+    model = platform.processor() or platform.machine()
+    cpuinfo = Path("/proc/cpuinfo")
+    if cpuinfo.exists():
+        for line in cpuinfo.read_text().splitlines():
+            if line.startswith("model name"):
+                model = line.partition(":")[2].strip()
+                break
+    cores = len(__import__("os").sched_getaffinity(0))
+    return f"{model}, {cores} cores, Python {platform.python_version()}"
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,217 @@
+"""The only wiring: one straight function in which every resource registers its teardown when it is born."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+from contextlib import AsyncExitStack
+from typing import TYPE_CHECKING
+
+import structlog
+
+from ofd_gateway.clock import SystemClock
+from ofd_gateway.crypto import EmulatorCrypto
+from ofd_gateway.errors import OfdGatewayError
+from ofd_gateway.intake import Batcher, IntakeServer, Limits, QuarantineWriter, Reader
+from ofd_gateway.keys import load_or_create_key
+from ofd_gateway.ledger import Ledger
+from ofd_gateway.logs import configure_logs
+from ofd_gateway.metrics import Metrics
+from ofd_gateway.sockets import address_text, bind_socket
+from ofd_gateway.storage import (
+    Database,
+    DatabaseError,
+    DocumentStore,
+    EmbeddedPostgres,
+    ServiceRuns,
+    masked_dsn,
+    migrate,
+)
+from ofd_gateway.web import HttpServer, health_app
+from ofd_gateway.workers import WorkerConfig, WorkerCrashLoop, WorkerPool
+
+if TYPE_CHECKING:
+    import socket
+    from collections.abc import Awaitable, Callable
+
+    from ofd_gateway.clock import Clock
+    from ofd_gateway.ffd.checks import CheckPolicy
+    from ofd_gateway.settings import Settings
+
+__all__ = ["EXIT_CONFIGURATION", "EXIT_CRASHED", "EXIT_DATABASE", "EXIT_STOPPED", "run_gateway", "serve"]
+
+EXIT_STOPPED = 0
+EXIT_CRASHED = 1
+EXIT_CONFIGURATION = 2
+EXIT_DATABASE = 3
+
+_READY_TIMEOUT_S = 2.0
+
+
+def serve(settings: Settings) -> int:
+    """Serves until SIGTERM or SIGINT and returns the exit code: 0 stopped, 1 crashed, 2 configuration, 3 database."""
+    metrics = Metrics()
+    stream = configure_logs(
+        level=settings.logs.level,
+        log_format=settings.logs.format,
+        on_drop=metrics.log_lines_dropped.inc,
+    )
+    try:
+        with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+            runner.run(_serve_until_signalled(settings, metrics))
+    except Exception as error:  # the last resort of the service: what ended it is logged, and the exit code tells
+        return _report(error)
+    finally:
+        stream.close()
+    return EXIT_STOPPED
+
+
+async def _serve_until_signalled(settings: Settings, metrics: Metrics) -> None:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    await run_gateway(settings, metrics=metrics, clock=SystemClock(), stop=stop)
+
+
+async def run_gateway(
+    settings: Settings,
+    *,
+    metrics: Metrics,
+    clock: Clock,
+    stop: asyncio.Event,
+    on_ready: Callable[[str, str, str], None] | None = None,
+) -> None:
+    """Runs one gateway until `stop` is set; then finishes what is in hand and returns.
+
+    `on_ready` hears the addresses of the registers' side and of HTTP, and the database's URI.
+    """
+    log = structlog.get_logger()
+    settings.state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    async with AsyncExitStack() as stack:
+        ofd_socket = bind_socket(settings.listen.host, settings.listen.port)
+        stack.callback(ofd_socket.close)
+        http_socket = bind_socket(settings.http.host, settings.http.port)
+        stack.callback(http_socket.close)
+        crypto = EmulatorCrypto(load_or_create_key(settings.state_dir))
+
+        embedded: EmbeddedPostgres | None = None
+        dsn = settings.database
+        if dsn == "embedded":
+            embedded = EmbeddedPostgres(settings.state_dir)
+            dsn = await embedded.start()
+            stack.push_async_callback(embedded.stop)
+        for name in await migrate(dsn):
+            log.info("database.migrated", migration=name)
+        database = await Database.connect(dsn, application_name="ofd-gateway")
+        stack.push_async_callback(database.close)
+        store = DocumentStore(database)
+        stack.push_async_callback(store.close)
+        runs = ServiceRuns(database)
+        await runs.start(clock.now())
+        metrics.database_up.set(1)
+
+        policy = settings.ffd.policy()
+        batcher = Batcher(
+            store,
+            Ledger(crypto, policy),
+            clock,
+            metrics,
+            store_timeout_s=settings.intake.store_timeout.total_seconds(),
+        )
+        quarantine = QuarantineWriter(store, metrics)
+        intake = IntakeServer(
+            batcher=batcher,
+            quarantine=quarantine,
+            reader=Reader(crypto, policy),
+            crypto=crypto,
+            clock=clock,
+            metrics=metrics,
+            limits=_limits(settings),
+            operator_inn=settings.ofd.inn,
+            answer_unreadable=settings.intake.undecodable == "code11",
+            inventory=store if settings.intake.accept == "known" else None,
+        )
+        http = HttpServer(health_app(metrics=metrics, check_ready=_readiness(database)), http_socket)
+
+        async with asyncio.TaskGroup() as tasks:
+            watch = tasks.create_task(embedded.watch()) if embedded is not None else None
+            beat = tasks.create_task(runs.beat(clock))
+            tasks.create_task(batcher.run())
+            tasks.create_task(quarantine.run())
+            tasks.create_task(http.run())
+            await http.wait_started()
+            await intake.start(ofd_socket)
+            addresses = address_text(ofd_socket), address_text(http_socket), masked_dsn(dsn)
+            log.info(
+                "gateway.ready", ofd=addresses[0], http=addresses[1], database=addresses[2], pid=os.getpid()
+            )
+            if on_ready is not None:
+                on_ready(*addresses)
+            await stop.wait()
+
+            log.info("gateway.stopping", connections=intake.connection_count)
+            await intake.stop()
+            batcher.stop()
+            quarantine.stop()
+            http.stop()
+            beat.cancel()
+            if watch is not None:
+                watch.cancel()
+        await runs.stop(clock.now())
+    log.info("gateway.stopped")
+
+
+def _limits(settings: Settings) -> Limits:
+    intake = settings.intake
+    return Limits(
+        max_connections=intake.max_connections,
+        max_connections_per_fn=intake.max_connections_per_fn,
+        max_message_bytes=intake.max_message_bytes,
+        message_timeout_s=intake.message_timeout.total_seconds(),
+        idle_timeout_s=intake.idle_timeout.total_seconds(),
+        write_timeout_s=intake.write_timeout.total_seconds(),
+        store_timeout_s=intake.store_timeout.total_seconds(),
+    )
+
+
+def _readiness(database: Database) -> Callable[[], Awaitable[str | None]]:
+    async def check() -> str | None:
+        try:
+            async with asyncio.timeout(_READY_TIMEOUT_S):
+                await database.ping()
+        except (OfdGatewayError, TimeoutError, OSError) as error:
+            return f"database: {error or 'no answer'}"
+        return None
+
+    return check
+
+
+def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop]:
+    if sys.platform != "win32" and sys.implementation.name == "cpython":
+        import uvloop
+
+        return uvloop.new_event_loop
+    return asyncio.new_event_loop
+
+
+def _report(error: BaseException) -> int:
+    log = structlog.get_logger()
+    first = error
+    while isinstance(first, BaseExceptionGroup):
+        first = first.exceptions[0]
+    match first:
+        case WorkerCrashLoop():
+            log.error("gateway.crashed", reason=str(first))
+            return EXIT_CRASHED
+        case DatabaseError():
+            log.error("gateway.failed", reason=str(first))
+            return EXIT_DATABASE
+        case OfdGatewayError():
+            log.error("gateway.failed", reason=str(first))
+            return EXIT_CONFIGURATION
+        case _:
+            log.error("gateway.crashed", exc_info=error)
+            return EXIT_CRASHED

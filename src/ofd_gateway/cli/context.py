@@ -1,0 +1,98 @@
+"""What every command shares: the common options, the way to the database, and the way out."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+
+import typer
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from ofd_gateway.settings import Settings
+    from ofd_gateway.storage import Database
+
+__all__ = [
+    "ConfigOption",
+    "DatabaseOption",
+    "JsonOption",
+    "StateDirOption",
+    "fail",
+    "parse_moment",
+    "print_json",
+    "with_database",
+]
+
+_T = TypeVar("_T")
+
+ConfigOption = Annotated[
+    Path | None, typer.Option("--config", metavar="FILE", help="TOML file with settings.", show_default=False)
+]
+DatabaseOption = Annotated[
+    str | None,
+    typer.Option("--database", metavar="DSN|embedded", help="PostgreSQL to use.", show_default=False),
+]
+StateDirOption = Annotated[
+    Path | None,
+    typer.Option("--state-dir", metavar="DIR", help="Keys and the embedded database.", show_default=False),
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="One JSON document a line.", show_default=False)]
+
+
+def with_database(
+    work: Callable[[Database, Settings], Awaitable[_T]],
+    *,
+    config: Path | None,
+    database: str | None,
+    state_dir: Path | None,
+) -> _T:
+    """Runs `work` on the database that `serve` with the same options uses, whether a gateway runs or not."""
+    from ofd_gateway.settings import load_settings
+    from ofd_gateway.storage import open_for_command
+
+    settings = load_settings(config, database=database, state_dir=state_dir)
+
+    async def run() -> _T:
+        async with open_for_command(settings.database, settings.state_dir) as opened:
+            return await work(opened, settings)
+
+    return asyncio.run(run())
+
+
+def print_json(value: Any) -> None:
+    """One line of JSON on standard output."""
+    from ofd_gateway.ffd import to_json_bytes
+
+    sys.stdout.write(to_json_bytes(value).decode() + "\n")
+
+
+def fail(reason: str, *, code: int = 1) -> typer.Exit:
+    """Says the reason on standard error; to be raised."""
+    sys.stderr.write(f"{reason}\n")
+    return typer.Exit(code)
+
+
+def parse_moment(text: str | None) -> Any:
+    """An ISO date or time (the machine's zone where it names none), or a duration back from now: `24h`, `45d`.
+
+    Raises:
+        typer.BadParameter: it is neither.
+    """
+    from datetime import UTC, datetime
+
+    from ofd_gateway.settings import parse_duration
+
+    if text is None:
+        return None
+    try:
+        return datetime.fromisoformat(text).astimezone(UTC)
+    except ValueError:
+        pass
+    try:
+        back = parse_duration(text)
+    except ValueError:
+        raise typer.BadParameter(f"{text!r} is neither a moment like 2026-01-31T12:00 nor a duration like 24h") from None
+    return datetime.now(UTC) - back  # type: ignore[operator]

@@ -1,0 +1,460 @@
+"""One register's connection: socket bytes to the protocol room, decisions back to the socket."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import TYPE_CHECKING, Any, Literal, assert_never, cast
+
+import structlog
+
+from ofd_gateway.intake.reading import Unreadable
+from ofd_gateway.ledger import Arrival, QuarantineRow, Verdict
+from ofd_gateway.protocol import (
+    Connection,
+    ConfirmationReceived,
+    MessageReceived,
+    Need,
+    PeerClosed,
+    ProtocolError,
+    Role,
+    ServiceAnswered,
+    ServiceRequested,
+    confirmation_body,
+)
+
+if TYPE_CHECKING:
+    from ofd_gateway.intake.server import IntakeServer
+    from ofd_gateway.ledger import Decision
+
+__all__ = ["RegisterConnection"]
+
+NOT_RECOGNISED = 11
+
+
+class RegisterConnection(asyncio.Protocol):
+    """Speaks the operator's side on one socket; one message is in flight at a time.
+
+    The socket is not read while a message is in flight and more has already arrived, so back-pressure is TCP's own.
+    """
+
+    __slots__ = (
+        "_closing",
+        "_deadline",
+        "_deadline_reason",
+        "_in_flight",
+        "_intake",
+        "_last_answer",
+        "_log",
+        "_protocol",
+        "_reading_paused",
+        "_received_at_s",
+        "_timer",
+        "_transport",
+        "_write_paused",
+        "connection_id",
+        "fn",
+        "peer",
+    )
+
+    def __init__(self, intake: IntakeServer, connection_id: str) -> None:
+        self._intake = intake
+        self._protocol = Connection(Role.OPERATOR, max_body_bytes=intake.limits.max_message_bytes)
+        self._transport: asyncio.Transport | None = None
+        self._in_flight: MessageReceived | None = None
+        self._received_at_s = 0.0
+        self._reading_paused = False
+        self._write_paused = False
+        self._closing = False
+        self._last_answer = False
+        self._timer: asyncio.TimerHandle | None = None
+        self._deadline = 0.0
+        self._deadline_reason: Literal["idle", "message", "write"] = "idle"
+        self._log: Any = None
+        self.connection_id = connection_id
+        self.peer = ""
+        self.fn: str | None = None
+
+    # -- asyncio.Protocol ------------------------------------------------------------------------------------------
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Takes the connection or, when a limit is reached, closes it at once."""
+        self._transport = cast("asyncio.Transport", transport)  # a listening TCP server makes no other kind
+        self.peer = _peer_name(self._transport)
+        if not self._intake.admit(self):
+            self._close()
+            return
+        self._await_activity("idle", self._intake.limits.idle_timeout_s)
+
+    def data_received(self, data: bytes) -> None:
+        """Feeds the protocol room and acts on what it finds."""
+        if self._closing or self._transport is None:
+            return
+        self._protocol.receive(data)
+        if self._in_flight is not None:
+            if not self._reading_paused:
+                self._reading_paused = True
+                self._transport.pause_reading()
+            return
+        self._advance()
+
+    def eof_received(self) -> bool:
+        """Keeps the writing half open, because a register may half-close and still read its confirmation."""
+        self._protocol.receive_eof()
+        if self._in_flight is None:
+            self._advance()
+        return not self._closing
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Forgets the connection; a document in flight is stored all the same and confirmed when it comes again."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        self._transport = None
+        self._intake.forget(self)
+        if exc is not None:
+            self._logger().debug("connection.lost", reason=str(exc))
+
+    def pause_writing(self) -> None:
+        """The peer does not read its answers: nothing more is read from it until it does."""
+        self._write_paused = True
+        self._await_activity("write", self._intake.limits.write_timeout_s)
+
+    def resume_writing(self) -> None:
+        """The peer reads again."""
+        self._write_paused = False
+        self._await_activity("idle", self._intake.limits.idle_timeout_s)
+        self._advance()
+
+    # -- outcomes (called by the batcher and the quarantine) --------------------------------------------------------
+
+    def stored(self, decision: Decision, commit_s: float) -> None:
+        """Confirms what the transaction has committed."""
+        message = self._in_flight
+        self._in_flight = None
+        sent = False
+        if message is not None and self._transport is not None and not self._closing:
+            sent = self._answer(message, decision)
+        self._record(decision, commit_s, sent=sent)
+        self._resume()
+
+    def unstored(self, reason: Literal["not_committed", "unknown"]) -> None:
+        """Closes without an answer: the register keeps its document."""
+        message = self._in_flight
+        self._in_flight = None
+        self._intake.metrics.messages.labels("unstored").inc()
+        fields = {} if message is None else {"fn": message.container.fn, "fd": message.container.fd}
+        self._logger().error("message.unstored", committed=reason, **fields)
+        self._close()
+
+    def quarantined(self, unreadable: Unreadable, *, answer: bool) -> None:
+        """Ends a message whose body was not accepted: closed without an answer or, if so configured, code 11."""
+        message = self._in_flight
+        self._in_flight = None
+        if not answer or message is None or self._transport is None:
+            self._close()
+            return
+        container = message.container
+        signs = self._intake.crypto.sign(
+            fn=container.fn,
+            fd=container.fd,
+            message_sign=container.message_sign,
+            response_code=NOT_RECOGNISED,
+            operator_message=0,
+        )
+        self._send(message, NOT_RECOGNISED, 0, signs.operator_sign, signs.trailer)
+        self._logger().info(
+            "message.answered_unread",
+            fn=container.fn,
+            fd=container.fd,
+            code=NOT_RECOGNISED,
+            reason=unreadable.reason,
+        )
+        self._resume()
+
+    @property
+    def is_busy(self) -> bool:
+        """A message is in flight or on its way in."""
+        return self._in_flight is not None or self._protocol.message_in_progress
+
+    def stop(self) -> None:
+        """Closes at once, unless a document is in flight: then its answer goes out first."""
+        if self._in_flight is None:
+            self._close()
+        else:
+            self._last_answer = True
+
+    def abort(self) -> None:
+        """Drops the connection and whatever the peer has not read."""
+        self._closing = True
+        if self._transport is not None:
+            self._transport.abort()
+
+    # -- inside ----------------------------------------------------------------------------------------------------
+
+    def _advance(self) -> None:
+        while not self._closing and not self._write_paused and self._in_flight is None:
+            try:
+                event = self._protocol.next_event()
+            except ProtocolError as error:
+                self._rejected(error)
+                return
+            match event:
+                case Need.DATA:
+                    self._await_more()
+                    return
+                case Need.PAUSED:
+                    return
+                case MessageReceived():
+                    self._received(event)
+                case ServiceRequested():
+                    self._serve(event)
+                case PeerClosed():
+                    if event.probe:
+                        self._logger().debug("connection.probed")
+                    self._close()
+                    return
+                case ConfirmationReceived() | ServiceAnswered():  # pragma: no cover  the other role's events
+                    raise AssertionError(event)
+                case _:  # pragma: no cover
+                    assert_never(event)
+
+    def _await_more(self) -> None:
+        if self._reading_paused and self._transport is not None:
+            self._reading_paused = False
+            self._transport.resume_reading()
+        limits = self._intake.limits
+        if not self._protocol.message_in_progress:
+            self._await_activity("idle", limits.idle_timeout_s)
+        elif self._deadline_reason != "message":
+            self._await_activity("message", limits.message_timeout_s)
+
+    def _received(self, message: MessageReceived) -> None:
+        self._received_at_s = time.monotonic()
+        self._in_flight = message
+        self._deadline = 0.0
+        if not self._intake.identify(self, message.container.fn):
+            self._in_flight = None
+            self._close()
+            return
+        intake = self._intake
+        received_at = intake.clock.now()
+        outcome = intake.reader.read(
+            message, received_at=received_at, peer=self.peer, connection_id=self.connection_id
+        )
+        if not message.header.known_version:
+            self._logger().warning("session.unknown_version", fn=message.header.fn, version=message.header.version.hex())
+        if isinstance(outcome, Unreadable):
+            self._unreadable(message, outcome)
+        elif intake.is_known(message.container.fn):
+            intake.batcher.submit(outcome, self)
+        else:
+            intake.ask_whether_known(self, outcome)
+
+    def admitted(self, arrival: Arrival, *, known: bool) -> None:
+        """Goes on with a message once the inventory has said whether its FN is known."""
+        if self._in_flight is None:
+            return
+        if known:
+            self._intake.batcher.submit(arrival, self)
+        else:
+            self._unreadable(
+                self._in_flight,
+                Unreadable(
+                    reason="unknown_fn",
+                    detail="neither the FN nor its register is in the inventory, and intake.accept is known",
+                    mistaken_identity=True,
+                ),
+            )
+
+    def _unreadable(self, message: MessageReceived, unreadable: Unreadable) -> None:
+        container = message.container
+        intake = self._intake
+        intake.metrics.messages.labels("unreadable").inc()
+        intake.metrics.rejections.labels(unreadable.reason).inc()
+        self._logger().warning(
+            "message.rejected", fn=container.fn, fd=container.fd, reason=unreadable.reason, detail=unreadable.detail
+        )
+        answer = intake.answer_unreadable and not unreadable.mistaken_identity and message.header.expects_answer
+        intake.quarantine.submit(
+            QuarantineRow(
+                fn=container.fn,
+                fd=container.fd,
+                reason=unreadable.reason,
+                detail=unreadable.detail,
+                received_at=intake.clock.now(),
+                peer=self.peer,
+                connection_id=self.connection_id,
+                raw=message.raw,
+            ),
+            lambda stored: self.quarantined(unreadable, answer=answer and stored),
+        )
+
+    def _rejected(self, error: ProtocolError) -> None:
+        intake = self._intake
+        intake.metrics.messages.labels("rejected").inc()
+        intake.metrics.rejections.labels(error.reason).inc()
+        fn = error.header.fn if error.header is not None else None
+        self._logger().warning(
+            "message.rejected",
+            fn=fn,
+            reason=error.reason,
+            field=error.field,
+            offset=error.offset,
+            rule=error.rule,
+            detail=error.detail,
+        )
+        if fn is None:
+            self._close()
+            return
+        intake.quarantine.submit(
+            QuarantineRow(
+                fn=fn,
+                fd=None,
+                reason=error.reason,
+                detail=str(error),
+                received_at=intake.clock.now(),
+                peer=self.peer,
+                connection_id=self.connection_id,
+                raw=error.raw,
+            ),
+            lambda _: self._close(),
+        )
+
+    def _serve(self, event: ServiceRequested) -> None:
+        answer = self._protocol.answer_service()
+        if self._transport is not None:
+            self._transport.write(answer)
+        self._intake.metrics.messages.labels("service").inc()
+        self._logger().info("service.answered", fn=event.header.fn)
+
+    def _answer(self, message: MessageReceived, decision: Decision) -> bool:
+        if not message.header.expects_answer:
+            self._protocol.skip_answer()
+            return False
+        self._send(
+            message,
+            decision.response_code,
+            decision.operator_message,
+            decision.signs.operator_sign,
+            decision.signs.trailer,
+        )
+        return True
+
+    def _send(
+        self, message: MessageReceived, code: int, operator_message: int, operator_sign: bytes, trailer: bytes
+    ) -> None:
+        from ofd_gateway.crypto import Signs
+
+        intake = self._intake
+        container = message.container
+        body = confirmation_body(
+            operator_inn=intake.operator_inn,
+            operator_sign=operator_sign,
+            fn=container.fn,
+            fd=container.fd,
+            confirmed_at=intake.clock.now(),
+            response_code=code,
+            operator_message=operator_message,
+        )
+        signs = Signs(operator_sign=operator_sign, trailer=trailer)
+        answer = self._protocol.confirm(intake.crypto.wrap(body=body, fn=container.fn, fd=container.fd, signs=signs))
+        if self._transport is not None:
+            self._transport.write(answer)
+        intake.metrics.confirmations.labels(str(code)).inc()
+        intake.metrics.confirmation_seconds.observe(time.monotonic() - self._received_at_s)
+
+    def _record(self, decision: Decision, commit_s: float, *, sent: bool) -> None:
+        metrics = self._intake.metrics
+        arrival = decision.arrival
+        document = arrival.document
+        metrics.messages.labels(decision.verdict.value).inc()
+        fields: dict[str, object] = {
+            "fn": arrival.container.fn,
+            "generation": decision.generation,
+            "fd": arrival.container.fd,
+            "kind": document.kind,
+            "ffd": document.ffd,
+            "shift": document.shift_number,
+            "total_kopecks": document.total_kopecks,
+            "code": decision.response_code,
+            "sent": sent,
+            "commit_ms": round(commit_s * 1000, 2),
+            "total_ms": round((time.monotonic() - self._received_at_s) * 1000, 2),
+        }
+        if decision.verdict is Verdict.ACCEPTED:
+            metrics.documents.labels(document.kind, document.ffd).inc()
+            if decision.violations:
+                fields["violations"] = [violation.rule for violation in decision.violations]
+                for violation in decision.violations:
+                    metrics.violations.labels(violation.rule, violation.severity.value).inc()
+            self._logger().info("document.accepted", **fields)
+        elif decision.verdict is Verdict.REPEATED:
+            self._logger().info("document.repeated", **fields)
+        else:
+            metrics.quarantined.labels("fd_conflict").inc()
+            self._logger().warning("document.conflict", **fields)
+
+    def _resume(self) -> None:
+        if self._transport is None:
+            return
+        if self._closing or self._last_answer:
+            self._close()
+            return
+        self._await_activity("idle", self._intake.limits.idle_timeout_s)
+        self._advance()
+
+    def _close(self) -> None:
+        self._closing = True
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        if self._transport is not None:
+            self._transport.close()
+
+    def _await_activity(self, reason: Literal["idle", "message", "write"], seconds: float) -> None:
+        """Sets the moment at which the connection is given up; the running timer is only replaced by an earlier one."""
+        loop = self._intake.loop
+        self._deadline = loop.time() + seconds
+        self._deadline_reason = reason
+        if self._timer is not None:
+            if self._timer.when() <= self._deadline:
+                return
+            self._timer.cancel()
+        self._timer = loop.call_at(self._deadline, self._on_timer)
+
+    def _on_timer(self) -> None:
+        self._timer = None
+        if self._closing or self._transport is None:
+            return
+        if self._deadline == 0.0:  # a message is in flight: the batcher bounds that time
+            self._timer = self._intake.loop.call_later(self._intake.limits.idle_timeout_s, self._on_timer)
+            return
+        if self._intake.loop.time() < self._deadline:
+            self._timer = self._intake.loop.call_at(self._deadline, self._on_timer)
+            return
+        self._expired()
+
+    def _expired(self) -> None:
+        reason = self._deadline_reason
+        level = "debug" if reason == "idle" else "warning"
+        getattr(self._logger(), level)(
+            "connection.timed_out", waiting_for=reason, buffered_bytes=self._protocol.buffered_bytes, fn=self.fn
+        )
+        self._intake.metrics.connections_refused.labels(f"{reason}_timeout").inc()
+        self._closing = True
+        if self._transport is not None:
+            self._transport.abort() if reason == "write" else self._transport.close()
+
+    def _logger(self) -> Any:
+        if self._log is None:
+            self._log = structlog.get_logger().bind(connection_id=self.connection_id, peer=self.peer)
+        return self._log
+
+
+def _peer_name(transport: asyncio.Transport) -> str:
+    name = transport.get_extra_info("peername")
+    if isinstance(name, tuple) and len(name) >= 2:  # noqa: PLR2004  (host, port, …)
+        host = f"[{name[0]}]" if ":" in str(name[0]) else str(name[0])
+        return f"{host}:{name[1]}"
+    return str(name or "")

@@ -1,0 +1,185 @@
+"""Structured logs on stdout: JSON lines for machines, coloured text for people.
+
+Every line is `timestamp` (ISO-8601, UTC), `level`, `event`, then the fields. Event names are dotted past-tense facts
+(`document.accepted`). `warning` is the most that bad input can cause; `error` means that we failed.
+
+Lines leave through a thread of their own, so that a reader who stops reading the pipe never stops a confirmation:
+at most `LogStream.capacity_bytes` wait, later lines are dropped and counted, and `logs.dropped` says how many.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+import threading
+from collections import deque
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Final, Literal
+
+import msgspec
+import structlog
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from structlog.typing import EventDict, WrappedLogger
+
+__all__ = ["LogFormat", "LogStream", "configure_logs", "level_number"]
+
+LogFormat = Literal["auto", "json", "console"]
+
+_CAPACITY_BYTES: Final = 32 * 1024 * 1024
+_ATOMIC_WRITE_BYTES: Final = 4096
+"""A pipe takes writes up to this size whole, so that lines of several workers do not mix (POSIX PIPE_BUF on Linux)."""
+
+_encode = msgspec.json.Encoder(enc_hook=str, decimal_format="number").encode
+
+
+class LogStream:
+    """A file descriptor that is written by one background thread, whole lines at a time."""
+
+    def __init__(
+        self, fd: int, *, capacity_bytes: int = _CAPACITY_BYTES, on_drop: Callable[[int], None] | None = None
+    ) -> None:
+        self.capacity_bytes = capacity_bytes
+        self._fd = fd
+        self._on_drop = on_drop
+        self._lines: deque[bytes] = deque()
+        self._waiting_bytes = 0
+        self._dropped = 0
+        self._closing = False
+        self._ready = threading.Condition()
+        self._thread = threading.Thread(target=self._write_lines, name="log-stream", daemon=True)
+        self._thread.start()
+
+    def write_line(self, line: bytes) -> None:
+        """Queues one line, without its newline; drops it when the reader is too far behind."""
+        with self._ready:
+            if self._waiting_bytes + len(line) > self.capacity_bytes:
+                self._dropped += 1
+                if self._on_drop is not None:
+                    self._on_drop(1)
+                return
+            if self._dropped:
+                self._lines.append(_dropped_line(self._dropped))
+                self._dropped = 0
+            self._lines.append(line)
+            self._waiting_bytes += len(line)
+            if len(self._lines) == 1:
+                self._ready.notify()
+
+    def close(self, timeout_s: float = 2.0) -> None:
+        """Writes what is queued, for at most `timeout_s`, and ends the thread."""
+        with self._ready:
+            self._closing = True
+            self._ready.notify()
+        self._thread.join(timeout_s)
+
+    def _write_lines(self) -> None:
+        while True:
+            with self._ready:
+                while not self._lines:
+                    if self._closing:
+                        return
+                    self._ready.wait()
+                chunk = self._take_chunk()
+            try:
+                _write_all(self._fd, chunk)
+            except OSError:
+                return
+
+    def _take_chunk(self) -> bytes:
+        taken = [self._lines.popleft()]
+        size = len(taken[0]) + 1
+        while self._lines and size + len(self._lines[0]) + 1 <= _ATOMIC_WRITE_BYTES:
+            size += len(self._lines[0]) + 1
+            taken.append(self._lines.popleft())
+        self._waiting_bytes = max(0, self._waiting_bytes - size + len(taken))
+        taken.append(b"")
+        return b"\n".join(taken)
+
+
+class _StreamLogger:
+    """What structlog calls at the end of its chain: hands a rendered line to the stream."""
+
+    def __init__(self, stream: LogStream) -> None:
+        self._stream = stream
+
+    def msg(self, line: bytes | str) -> None:
+        self._stream.write_line(line.encode() if isinstance(line, str) else line)
+
+    debug = info = warning = error = critical = exception = fatal = log = msg
+
+
+class _ForwardToStructlog(logging.Handler):
+    """Brings what libraries log through the standard library into the one stream."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        fields: dict[str, Any] = {"logger": record.name, "message": record.getMessage()}
+        if record.exc_info:
+            fields["exc_info"] = record.exc_info
+        structlog.get_logger().log(record.levelno, "library.logged", **fields)
+
+
+def level_number(name: str) -> int:
+    """The standard library's number of a level name (`debug`, `info`, `warning`, `error`)."""
+    return logging.getLevelNamesMapping()[name.upper()]
+
+
+def configure_logs(
+    *,
+    level: str = "info",
+    log_format: LogFormat = "auto",
+    fd: int | None = None,
+    on_drop: Callable[[int], None] | None = None,
+) -> LogStream:
+    """Points structlog and the standard library's root logger at one stream; the caller closes it last."""
+    fd = sys.stdout.fileno() if fd is None else fd
+    stream = LogStream(fd, on_drop=on_drop)
+    as_json = log_format == "json" or (log_format == "auto" and not os.isatty(fd))
+    renderer = _render_json if as_json else _render_console()
+    structlog.configure(
+        processors=[structlog.processors.format_exc_info, renderer] if as_json else [renderer],
+        wrapper_class=structlog.make_filtering_bound_logger(level_number(level)),
+        logger_factory=lambda *_: _StreamLogger(stream),
+        cache_logger_on_first_use=False,
+    )
+    root = logging.getLogger()
+    root.handlers[:] = [_ForwardToStructlog()]
+    root.setLevel(max(level_number(level), logging.WARNING))
+    return stream
+
+
+def _render_json(_logger: WrappedLogger, method: str, fields: EventDict) -> bytes:
+    event = fields.pop("event")
+    return _encode({"timestamp": _timestamp(), "level": _level(method), "event": event, **fields})
+
+
+def _render_console() -> Callable[[WrappedLogger, str, EventDict], str]:
+    console = structlog.dev.ConsoleRenderer(colors=True, pad_event_to=24)
+
+    def render(logger: WrappedLogger, method: str, fields: EventDict) -> str:
+        fields["timestamp"] = datetime.now().astimezone().strftime("%H:%M:%S.%f")[:-3]
+        fields["level"] = _level(method)
+        return str(console(logger, method, fields))
+
+    return render
+
+
+def _level(method: str) -> str:
+    return {"warn": "warning", "exception": "error", "fatal": "critical"}.get(method, method)
+
+
+def _timestamp() -> str:
+    return datetime.now(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
+
+
+def _dropped_line(count: int) -> bytes:
+    return _encode({"timestamp": _timestamp(), "level": "error", "event": "logs.dropped", "lines": count})
+
+
+def _write_all(fd: int, data: bytes) -> None:
+    view = memoryview(data)
+    while view:
+        view = view[os.write(fd, view) :]

@@ -1,0 +1,121 @@
+"""Prometheus metrics of one gateway; every name begins with `ofd_gateway_`."""
+
+from __future__ import annotations
+
+import os
+from typing import Final
+
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    disable_created_metrics,
+    generate_latest,
+)
+from prometheus_client.multiprocess import MultiProcessCollector
+from prometheus_client.process_collector import ProcessCollector
+
+__all__ = ["CONTENT_TYPE", "Metrics"]
+
+CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
+
+_SECONDS: Final = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
+_BATCH_SIZES: Final = (1, 2, 5, 10, 20, 50, 100, 200, 500)
+
+
+class Metrics:
+    """All counters, gauges and histograms, in a registry of their own.
+
+    With `PROMETHEUS_MULTIPROC_DIR` in the environment (several workers) `render` adds up the values of all processes.
+    """
+
+    def __init__(self) -> None:
+        disable_created_metrics()
+        registry = CollectorRegistry()
+        self._registry = registry
+        self.connections = Gauge(
+            "ofd_gateway_connections", "Open connections of registers", registry=registry, multiprocess_mode="livesum"
+        )
+        self.connections_opened = Counter(
+            "ofd_gateway_connections_opened", "Connections taken from registers", registry=registry
+        )
+        self.connections_refused = Counter(
+            "ofd_gateway_connections_refused",
+            "Connections closed because a limit was reached",
+            ["limit"],
+            registry=registry,
+        )
+        self.messages = Counter(
+            "ofd_gateway_messages",
+            "Complete messages by outcome: accepted, repeated, conflict, unreadable, rejected, unstored, service",
+            ["outcome"],
+            registry=registry,
+        )
+        self.rejections = Counter(
+            "ofd_gateway_rejections",
+            "Messages refused, by reason (docs/protocol.md lists the reasons)",
+            ["reason"],
+            registry=registry,
+        )
+        self.documents = Counter(
+            "ofd_gateway_documents", "Documents stored, by kind and format version", ["kind", "ffd"], registry=registry
+        )
+        self.confirmations = Counter(
+            "ofd_gateway_confirmations", "Confirmations sent, by response code (1022)", ["code"], registry=registry
+        )
+        self.violations = Counter(
+            "ofd_gateway_violations",
+            "Violations of format-logical checks, by rule and severity",
+            ["rule", "severity"],
+            registry=registry,
+        )
+        self.quarantined = Counter(
+            "ofd_gateway_quarantined", "Messages put into quarantine, by reason", ["reason"], registry=registry
+        )
+        self.batch_documents = Histogram(
+            "ofd_gateway_batch_documents", "Documents in one transaction", buckets=_BATCH_SIZES, registry=registry
+        )
+        self.commit_seconds = Histogram(
+            "ofd_gateway_commit_seconds",
+            "Duration of one transaction, COMMIT included",
+            buckets=_SECONDS,
+            registry=registry,
+        )
+        self.confirmation_seconds = Histogram(
+            "ofd_gateway_confirmation_seconds",
+            "From the last byte of a message to the confirmation written",
+            buckets=_SECONDS,
+            registry=registry,
+        )
+        self.store_failures = Counter(
+            "ofd_gateway_store_failures",
+            "Transactions that failed, by what is known of their outcome (no, unknown)",
+            ["committed"],
+            registry=registry,
+        )
+        self.database_up = Gauge(
+            "ofd_gateway_database_up",
+            "1 while the database takes transactions",
+            registry=registry,
+            multiprocess_mode="min",
+        )
+        self.database_restarts = Counter(
+            "ofd_gateway_database_restarts", "Times the embedded database was brought back", registry=registry
+        )
+        self.worker_restarts = Counter(
+            "ofd_gateway_worker_restarts", "Times a dead worker was replaced", registry=registry
+        )
+        self.log_lines_dropped = Counter(
+            "ofd_gateway_log_lines_dropped", "Log lines lost because nobody read them", registry=registry
+        )
+        if "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
+            ProcessCollector(namespace="ofd_gateway", registry=registry)
+
+    def render(self) -> bytes:
+        """The exposition text, ASCII, one sample a line."""
+        if "PROMETHEUS_MULTIPROC_DIR" in os.environ:
+            merged = CollectorRegistry()
+            MultiProcessCollector(merged)  # type: ignore[no-untyped-call]
+            return generate_latest(merged)
+        return generate_latest(self._registry)

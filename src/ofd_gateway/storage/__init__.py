@@ -1,0 +1,38 @@
+"""PostgreSQL: the embedded server, migrations, and the only SQL of the project."""
+
+from ofd_gateway.storage.command import dsn_for_command, open_for_command
+from ofd_gateway.storage.database import Database, masked_dsn
+from ofd_gateway.storage.documents import DocumentRecord, DocumentStore, QuarantineRecord
+from ofd_gateway.storage.embedded import EmbeddedPostgres, running_dsn
+from ofd_gateway.storage.errors import (
+    DatabaseBusy,
+    DatabaseError,
+    DatabaseUnavailable,
+    DatabaseUnsafe,
+    MigrationChanged,
+    SchemaMismatch,
+    StoreFailed,
+)
+from ofd_gateway.storage.migrations import migrate
+from ofd_gateway.storage.service_runs import ServiceRuns
+
+__all__ = [
+    "Database",
+    "DatabaseBusy",
+    "DatabaseError",
+    "DatabaseUnavailable",
+    "DatabaseUnsafe",
+    "DocumentRecord",
+    "DocumentStore",
+    "EmbeddedPostgres",
+    "MigrationChanged",
+    "QuarantineRecord",
+    "SchemaMismatch",
+    "ServiceRuns",
+    "StoreFailed",
+    "dsn_for_command",
+    "masked_dsn",
+    "migrate",
+    "open_for_command",
+    "running_dsn",
+]

@@ -1,0 +1,261 @@
+"""The transaction of the intake: lock, look up, decide, insert, commit. The hot path of the whole service."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+
+import asyncpg
+import msgspec
+
+from ofd_gateway.ledger import DocumentRow, FnState, StoredDocument
+from ofd_gateway.storage.database import CONNECTION_ERRORS
+from ofd_gateway.storage.errors import StoreFailed
+
+if TYPE_CHECKING:
+    from collections.abc import Coroutine, Iterable, Sequence
+    from datetime import datetime
+
+    from ofd_gateway.ledger import Arrival, BatchDecision, DocumentKey, Ledger, QuarantineRow
+
+__all__ = ["CommitConnection"]
+
+_CONNECT_TIMEOUT_S: Final = 3.0
+
+_LOCK_STATES: Final = """
+SELECT fn, generation, max_fd, registration_number, user_inn, last_received_at, facts, next_check_at
+FROM fn_states WHERE fn = ANY($1::text[]) ORDER BY fn FOR UPDATE
+"""
+_ADD_STATES: Final = """
+INSERT INTO fn_states (fn, generation, max_fd, facts)
+SELECT fn, 0, 0, ''::bytea FROM unnest($1::text[]) AS missing (fn) ORDER BY fn
+ON CONFLICT DO NOTHING
+"""
+_WRITE_STATES: Final = """
+UPDATE fn_states SET
+    generation = s.generation, max_fd = s.max_fd, registration_number = s.registration_number, user_inn = s.user_inn,
+    last_received_at = s.last_received_at, facts = s.facts, next_check_at = s.next_check_at
+FROM unnest($1::text[], $2::int[], $3::bigint[], $4::text[], $5::text[], $6::timestamptz[], $7::bytea[],
+            $8::timestamptz[])
+    AS s (fn, generation, max_fd, registration_number, user_inn, last_received_at, facts, next_check_at)
+WHERE fn_states.fn = s.fn
+"""
+_FIND_STORED: Final = """
+SELECT d.fn, d.generation, d.fd, d.container, d.message_sign, d.response_code, d.operator_message, d.operator_sign,
+       d.trailer, d.received_at
+FROM documents d JOIN unnest($1::text[], $2::bigint[]) AS k (fn, fd) ON d.fn = k.fn AND d.fd = k.fd
+ORDER BY d.generation
+"""
+_ADD_DOCUMENTS: Final = """
+INSERT INTO documents (
+    fn, generation, fd, document_code, ffd, container, message_sign, received_at, issued_at_local, session_version,
+    peer, connection_id, registration_number, user_inn, shift_number, receipt_number, operation_type, total_kopecks,
+    fiscal_sign, response_code, operator_message, operator_sign, trailer, violations)
+SELECT r.fn, r.generation, r.fd, r.document_code, r.ffd, r.container, r.message_sign, r.received_at, r.issued_at_local,
+    r.session_version, r.peer, r.connection_id, r.registration_number, r.user_inn, r.shift_number, r.receipt_number,
+    r.operation_type, r.total_kopecks, r.fiscal_sign, r.response_code, r.operator_message, r.operator_sign, r.trailer,
+    r.violations::jsonb
+FROM unnest(
+    $1::text[], $2::int[], $3::bigint[], $4::smallint[], $5::text[], $6::bytea[], $7::bytea[], $8::timestamptz[],
+    $9::timestamp[], $10::bytea[], $11::text[], $12::text[], $13::text[], $14::text[], $15::bigint[], $16::bigint[],
+    $17::bigint[], $18::bigint[], $19::bigint[], $20::smallint[], $21::smallint[], $22::bytea[], $23::bytea[],
+    $24::text[])
+    AS r (fn, generation, fd, document_code, ffd, container, message_sign, received_at, issued_at_local,
+          session_version, peer, connection_id, registration_number, user_inn, shift_number, receipt_number,
+          operation_type, total_kopecks, fiscal_sign, response_code, operator_message, operator_sign, trailer,
+          violations)
+"""
+_ADD_QUARANTINED: Final = """
+INSERT INTO quarantine (fn, fd, reason, detail, received_at, peer, connection_id, raw)
+SELECT * FROM unnest($1::text[], $2::bigint[], $3::text[], $4::text[], $5::timestamptz[], $6::text[], $7::text[],
+                     $8::bytea[])
+"""
+
+_T = TypeVar("_T")
+
+_documents_as_tuples = msgspec.structs.astuple
+
+
+class CommitConnection:
+    """One connection that does nothing but the intake's transactions; it reconnects by itself."""
+
+    def __init__(self, dsn: str, *, timeout_s: float) -> None:
+        self._dsn = dsn
+        self._timeout_s = timeout_s
+        self._connection: asyncpg.Connection[asyncpg.Record] | None = None
+        self._busy = asyncio.Lock()
+
+    async def commit(self, arrivals: Sequence[Arrival], ledger: Ledger, now: datetime) -> BatchDecision:
+        """Everything of one batch in one transaction; what it returns is committed.
+
+        A cancelled caller does not cut the transaction: it runs to its end first.
+
+        Raises:
+            StoreFailed: see there what is known of the outcome.
+        """
+        return await _to_the_end(self._commit(arrivals, ledger, now))
+
+    async def quarantine(self, rows: Sequence[QuarantineRow]) -> None:
+        """Stores the rows in one transaction; raises `StoreFailed`."""
+        await _to_the_end(self._quarantine(rows))
+
+    async def close(self) -> None:
+        """Closes the connection; a transaction in flight ends first."""
+        async with self._busy:
+            connection, self._connection = self._connection, None
+            if connection is not None:
+                with contextlib.suppress(*CONNECTION_ERRORS):
+                    await connection.close(timeout=2.0)
+
+    async def _commit(self, arrivals: Sequence[Arrival], ledger: Ledger, now: datetime) -> BatchDecision:
+        async with self._busy:
+            connection = await self._connected()
+            sent = False
+            try:
+                async with asyncio.timeout(self._timeout_s):
+                    await connection.execute("BEGIN")
+                    states = await _lock_states(connection, {arrival.container.fn for arrival in arrivals})
+                    stored = await _find_stored(connection, ledger.lookups(arrivals, states))
+                    decided = ledger.decide(arrivals, states, stored, now)
+                    await _write(connection, decided)
+                    sent = True
+                    await connection.execute("COMMIT")
+            except CONNECTION_ERRORS as error:
+                await self._give_up(connection, error)
+                raise _failure(error, sent=sent) from error
+            except BaseException:
+                self._drop(connection)
+                raise
+            return decided
+
+    async def _quarantine(self, rows: Sequence[QuarantineRow]) -> None:
+        async with self._busy:
+            connection = await self._connected()
+            try:
+                async with asyncio.timeout(self._timeout_s):
+                    await _add_quarantined(connection, rows)
+            except CONNECTION_ERRORS as error:
+                await self._give_up(connection, error)
+                raise _failure(error, sent=False) from error
+
+    async def _connected(self) -> asyncpg.Connection[asyncpg.Record]:
+        if self._connection is None or self._connection.is_closed():
+            try:
+                async with asyncio.timeout(_CONNECT_TIMEOUT_S):
+                    self._connection = await asyncpg.connect(
+                        self._dsn, server_settings={"application_name": "ofd-gateway intake"}
+                    )
+            except CONNECTION_ERRORS as error:
+                raise _failure(error, sent=False) from error
+        return self._connection
+
+    async def _give_up(self, connection: asyncpg.Connection[asyncpg.Record], error: BaseException) -> None:
+        """After an error of the server the connection is sound again once rolled back; any other one is dropped."""
+        if isinstance(error, asyncpg.PostgresError) and not isinstance(error, asyncpg.PostgresConnectionError):
+            try:
+                async with asyncio.timeout(1.0):
+                    await connection.execute("ROLLBACK")
+            except CONNECTION_ERRORS:
+                self._drop(connection)
+            return
+        self._drop(connection)
+
+    def _drop(self, connection: asyncpg.Connection[asyncpg.Record]) -> None:
+        self._connection = None
+        with contextlib.suppress(*CONNECTION_ERRORS):
+            connection.terminate()
+
+
+async def _lock_states(connection: asyncpg.Connection[asyncpg.Record], fns: set[str]) -> dict[str, FnState]:
+    states = await _locked(connection, fns)
+    missing = fns - states.keys()
+    if missing:
+        await connection.execute(_ADD_STATES, sorted(missing))
+        added = await _locked(connection, missing)
+        for state in added.values():
+            state.new = True
+        states.update(added)
+    return states
+
+
+async def _locked(connection: asyncpg.Connection[asyncpg.Record], fns: Iterable[str]) -> dict[str, FnState]:
+    rows = await connection.fetch(_LOCK_STATES, sorted(fns))
+    return {
+        row[0]: FnState(
+            fn=row[0],
+            generation=row[1],
+            max_fd=row[2],
+            registration_number=row[3],
+            user_inn=row[4],
+            last_received_at=row[5],
+            facts=row[6],
+            next_check_at=row[7],
+        )
+        for row in rows
+    }
+
+
+async def _find_stored(
+    connection: asyncpg.Connection[asyncpg.Record], keys: list[DocumentKey]
+) -> dict[DocumentKey, list[StoredDocument]]:
+    found: dict[DocumentKey, list[StoredDocument]] = {}
+    if keys:
+        for row in await connection.fetch(_FIND_STORED, [fn for fn, _ in keys], [fd for _, fd in keys]):
+            found.setdefault((row["fn"], row["fd"]), []).append(StoredDocument(**dict(row)))
+    return found
+
+
+async def _write(connection: asyncpg.Connection[asyncpg.Record], decided: BatchDecision) -> None:
+    if decided.documents:
+        await connection.execute(_ADD_DOCUMENTS, *_columns(decided.documents))
+    if decided.quarantined:
+        await _add_quarantined(connection, decided.quarantined)
+    if decided.states:
+        await connection.execute(
+            _WRITE_STATES,
+            [state.fn for state in decided.states],
+            [state.generation for state in decided.states],
+            [state.max_fd for state in decided.states],
+            [state.registration_number for state in decided.states],
+            [state.user_inn for state in decided.states],
+            [state.last_received_at for state in decided.states],
+            [state.facts for state in decided.states],
+            [state.next_check_at for state in decided.states],
+        )
+
+
+def _columns(rows: list[DocumentRow]) -> list[tuple[Any, ...]]:
+    columns = list(zip(*map(_documents_as_tuples, rows), strict=True))
+    columns[-1] = tuple(None if value is None else value.decode() for value in columns[-1])
+    return columns
+
+
+async def _add_quarantined(connection: asyncpg.Connection[asyncpg.Record], rows: Sequence[QuarantineRow]) -> None:
+    await connection.execute(_ADD_QUARANTINED, *zip(*map(msgspec.structs.astuple, rows), strict=True))
+
+
+def _failure(error: BaseException, *, sent: bool) -> StoreFailed:
+    reason = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+    if sent and not _certainly_rolled_back(error):
+        return StoreFailed(reason, committed="unknown")
+    refused = isinstance(error, asyncpg.DataError | asyncpg.IntegrityConstraintViolationError | asyncpg.exceptions.DataError)
+    return StoreFailed(reason, committed="no", retryable=not refused)
+
+
+def _certainly_rolled_back(error: BaseException) -> bool:
+    """The server itself answered COMMIT with an error: nothing of the transaction exists."""
+    return isinstance(error, asyncpg.PostgresError) and not isinstance(
+        error, asyncpg.PostgresConnectionError | asyncpg.OperatorInterventionError
+    )
+
+
+async def _to_the_end(work: Coroutine[Any, Any, _T]) -> _T:
+    task = asyncio.ensure_future(work)
+    try:
+        return await asyncio.shield(task)
+    except asyncio.CancelledError:
+        if not task.done():
+            with contextlib.suppress(StoreFailed):
+                await task
+        raise

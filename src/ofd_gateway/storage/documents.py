@@ -1,0 +1,163 @@
+"""Documents: stored by the intake's transaction, read by everything else."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import msgspec
+
+from ofd_gateway.storage.commit import CommitConnection
+from ofd_gateway.storage.database import CONNECTION_ERRORS
+from ofd_gateway.storage.errors import DatabaseUnavailable
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Sequence
+    from datetime import datetime
+
+    from ofd_gateway.ledger import Arrival, BatchDecision, Ledger, QuarantineRow
+    from ofd_gateway.storage.database import Database
+
+__all__ = ["DocumentRecord", "DocumentStore", "QuarantineRecord"]
+
+_STATEMENT_TIMEOUT_S: Final = 10.0
+_PREFETCH: Final = 500
+
+_COLUMNS: Final = """
+SELECT fn, generation, fd, document_code, ffd, response_code, operator_message, received_at, issued_at_local,
+       registration_number, user_inn, shift_number, receipt_number, total_kopecks, fiscal_sign, peer, session_version,
+       message_sign, operator_sign, trailer, violations::text AS violations, container
+FROM documents
+"""
+_LIST_ALL: Final = (
+    _COLUMNS
+    + """
+WHERE ($1::text IS NULL OR fn = $1) AND ($2::smallint[] IS NULL OR document_code = ANY($2))
+  AND ($3::timestamptz IS NULL OR received_at >= $3)
+ORDER BY received_at, fn, generation, fd
+"""
+)
+_LIST_LATEST: Final = (
+    _COLUMNS
+    + """
+WHERE ($1::text IS NULL OR fn = $1) AND ($2::smallint[] IS NULL OR document_code = ANY($2))
+  AND ($3::timestamptz IS NULL OR received_at >= $3)
+ORDER BY received_at DESC, fn DESC, generation DESC, fd DESC
+LIMIT $4
+"""
+)
+_GET: Final = (
+    _COLUMNS + "WHERE fn = $1 AND fd = $2 AND ($3::int IS NULL OR generation = $3) ORDER BY generation DESC LIMIT 1"
+)
+_IS_KNOWN: Final = """
+SELECT EXISTS (SELECT 1 FROM fn_states WHERE fn = $1)
+    OR EXISTS (SELECT 1 FROM fn_states WHERE registration_number = $2)
+"""
+_LIST_QUARANTINE: Final = """
+SELECT id, fn, fd, reason, detail, received_at, peer, connection_id, raw FROM quarantine
+WHERE ($1::text IS NULL OR fn = $1) AND ($2::timestamptz IS NULL OR received_at >= $2)
+  AND ($3::bigint IS NULL OR id = $3)
+ORDER BY received_at DESC, id DESC LIMIT $4
+"""
+
+
+class DocumentRecord(msgspec.Struct, frozen=True, kw_only=True):
+    """A stored document as readers want it; `violations` is the JSON list that the checks gave, or None."""
+
+    fn: str
+    generation: int
+    fd: int
+    document_code: int
+    ffd: str
+    response_code: int
+    operator_message: int
+    received_at: datetime
+    issued_at_local: datetime | None
+    registration_number: str | None
+    user_inn: str | None
+    shift_number: int | None
+    receipt_number: int | None
+    total_kopecks: int | None
+    fiscal_sign: int | None
+    peer: str
+    session_version: bytes
+    message_sign: bytes
+    operator_sign: bytes
+    trailer: bytes
+    violations: str | None
+    container: bytes
+
+
+class QuarantineRecord(msgspec.Struct, frozen=True, kw_only=True):
+    """A message that was not accepted; `fn` is empty when no header was readable."""
+
+    id: int
+    fn: str
+    fd: int | None
+    reason: str
+    detail: str
+    received_at: datetime
+    peer: str
+    connection_id: str
+    raw: bytes
+
+
+class DocumentStore:
+    """Writes through two connections of its own (documents, quarantine), reads through the pool."""
+
+    def __init__(self, database: Database, *, statement_timeout_s: float = _STATEMENT_TIMEOUT_S) -> None:
+        self._database = database
+        self._commits = CommitConnection(database.dsn, timeout_s=statement_timeout_s)
+        self._quarantines = CommitConnection(database.dsn, timeout_s=statement_timeout_s)
+
+    async def close(self) -> None:
+        """Closes both writing connections."""
+        await self._commits.close()
+        await self._quarantines.close()
+
+    async def commit(self, arrivals: Sequence[Arrival], ledger: Ledger, now: datetime) -> BatchDecision:
+        """Everything of one batch in one transaction; raises `StoreFailed`."""
+        return await self._commits.commit(arrivals, ledger, now)
+
+    async def quarantine(self, rows: Sequence[QuarantineRow]) -> None:
+        """Stores messages that were not accepted; raises `StoreFailed`."""
+        await self._quarantines.quarantine(rows)
+
+    async def is_known(self, fn: str, registration_number: str | None) -> bool:
+        """Whether this FN, or the register that its document names, has been here before."""
+        try:
+            async with self._database.acquire() as connection:
+                return bool(await connection.fetchval(_IS_KNOWN, fn, registration_number))
+        except CONNECTION_ERRORS as error:
+            raise DatabaseUnavailable(str(error)) from error
+
+    async def list(
+        self,
+        *,
+        fn: str | None = None,
+        codes: Sequence[int] | None = None,
+        since: datetime | None = None,
+        limit: int = 100,
+    ) -> AsyncIterator[DocumentRecord]:
+        """Documents in the order of arrival; with a limit the latest of them, 0 for all."""
+        filters = (fn, None if codes is None else list(codes), since)
+        async with self._database.acquire() as connection, connection.transaction(readonly=True):
+            if limit:
+                for row in reversed(await connection.fetch(_LIST_LATEST, *filters, limit)):
+                    yield DocumentRecord(**dict(row))
+                return
+            async for row in connection.cursor(_LIST_ALL, *filters, prefetch=_PREFETCH):
+                yield DocumentRecord(**dict(row))
+
+    async def get(self, fn: str, fd: int, generation: int | None = None) -> DocumentRecord | None:
+        """One document, of the latest generation unless another is named."""
+        async with self._database.acquire() as connection:
+            row = await connection.fetchrow(_GET, fn, fd, generation)
+        return None if row is None else DocumentRecord(**dict(row))
+
+    async def list_quarantine(
+        self, *, fn: str | None = None, since: datetime | None = None, id_: int | None = None, limit: int = 100
+    ) -> list[QuarantineRecord]:
+        """Quarantined messages in the order of arrival; with a limit the latest of them, 0 for all."""
+        async with self._database.acquire() as connection:
+            rows = await connection.fetch(_LIST_QUARANTINE, fn, since, id_, limit or None)
+        return [QuarantineRecord(**dict(row)) for row in reversed(rows)]

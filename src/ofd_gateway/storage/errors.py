@@ -1,0 +1,54 @@
+"""What can go wrong with the database, told apart by what the caller can do."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from ofd_gateway.errors import OfdGatewayError
+
+__all__ = [
+    "DatabaseBusy",
+    "DatabaseError",
+    "DatabaseUnavailable",
+    "DatabaseUnsafe",
+    "MigrationChanged",
+    "SchemaMismatch",
+    "StoreFailed",
+]
+
+
+class DatabaseError(OfdGatewayError):
+    """Any failure of the database; a gateway that meets one at its start exits with 3."""
+
+
+class DatabaseUnavailable(DatabaseError):
+    """The database cannot be reached or started."""
+
+
+class DatabaseBusy(DatabaseError):
+    """Another process serves this state directory."""
+
+
+class DatabaseUnsafe(DatabaseError):
+    """The server would lose what it has confirmed: a durability setting is off."""
+
+
+class SchemaMismatch(DatabaseError):
+    """The schema is newer than this code, or has never been migrated."""
+
+
+class MigrationChanged(DatabaseError):
+    """A migration that was applied has other content now."""
+
+
+class StoreFailed(DatabaseError):
+    """A transaction failed.
+
+    `committed` is `no` when nothing of it was stored, and `unknown` when COMMIT was sent and no answer came. With `no`,
+    `retryable` tells a lost connection from data that the database refuses, which it would refuse again.
+    """
+
+    def __init__(self, reason: str, *, committed: Literal["no", "unknown"], retryable: bool = True) -> None:
+        super().__init__(reason)
+        self.committed = committed
+        self.retryable = retryable

@@ -1,0 +1,66 @@
+"""When this service was there to listen, so that its own silence is not taken for a register's."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+from typing import TYPE_CHECKING, Final
+
+import structlog
+
+from ofd_gateway import __version__
+from ofd_gateway.storage.database import CONNECTION_ERRORS
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from ofd_gateway.clock import Clock
+    from ofd_gateway.storage.database import Database
+
+__all__ = ["ServiceRuns"]
+
+_BEAT_S: Final = 15.0
+
+
+class ServiceRuns:
+    """The record of the present run: begun, last seen, stopped."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._id: int | None = None
+        self._log = structlog.get_logger()
+
+    async def start(self, now: datetime) -> None:
+        """Begins a run."""
+        async with self._database.acquire() as connection:
+            self._id = await connection.fetchval(
+                "INSERT INTO service_runs (host, pid, version, started_at, last_seen_at) VALUES ($1, $2, $3, $4, $4) "
+                "RETURNING id",
+                socket.gethostname(),
+                os.getpid(),
+                __version__,
+                now,
+            )
+
+    async def beat(self, clock: Clock) -> None:
+        """Notes every few seconds that the run goes on; until cancelled. An unreachable database is met again later."""
+        while True:
+            await asyncio.sleep(_BEAT_S)
+            try:
+                async with self._database.acquire() as connection:
+                    await connection.execute(
+                        "UPDATE service_runs SET last_seen_at = $2 WHERE id = $1", self._id, clock.now()
+                    )
+            except CONNECTION_ERRORS as error:
+                self._log.warning("service_run.unrecorded", reason=str(error))
+
+    async def stop(self, now: datetime) -> None:
+        """Ends the run; a database that is gone keeps the last beat instead."""
+        try:
+            async with self._database.acquire() as connection:
+                await connection.execute(
+                    "UPDATE service_runs SET last_seen_at = $2, stopped_at = $2 WHERE id = $1", self._id, now
+                )
+        except CONNECTION_ERRORS as error:
+            self._log.warning("service_run.unrecorded", reason=str(error))

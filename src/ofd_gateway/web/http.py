@@ -1,0 +1,80 @@
+"""Health and metrics over HTTP, served inside the gateway's own event loop."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from typing import TYPE_CHECKING, Any
+
+import uvicorn
+from starlette.applications import Starlette
+from starlette.responses import PlainTextResponse, Response
+from starlette.routing import Route
+
+from ofd_gateway.metrics import CONTENT_TYPE
+
+if TYPE_CHECKING:
+    import socket
+    from collections.abc import Awaitable, Callable, Iterator
+
+    from starlette.requests import Request
+
+    from ofd_gateway.metrics import Metrics
+
+__all__ = ["HttpServer", "health_app"]
+
+
+def health_app(*, metrics: Metrics, check_ready: Callable[[], Awaitable[str | None]]) -> Starlette:
+    """The application with `/healthz`, `/readyz` and `/metrics`.
+
+    `check_ready` returns None when the gateway can store documents, otherwise the reason why it cannot.
+    """
+
+    async def healthz(_request: Request) -> Response:
+        return PlainTextResponse("alive\n")
+
+    async def readyz(_request: Request) -> Response:
+        reason = await check_ready()
+        if reason is None:
+            return PlainTextResponse("ready\n")
+        return PlainTextResponse(f"{reason}\n", status_code=503)
+
+    async def show_metrics(_request: Request) -> Response:
+        return Response(metrics.render(), headers={"content-type": CONTENT_TYPE})
+
+    return Starlette(
+        routes=[Route("/healthz", healthz), Route("/readyz", readyz), Route("/metrics", show_metrics)],
+    )
+
+
+class _Uvicorn(uvicorn.Server):
+    """A uvicorn server that leaves the signals to the gateway."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+class HttpServer:
+    """Runs an ASGI application on a bound socket until it is told to stop."""
+
+    def __init__(self, app: Any, sock: socket.socket) -> None:
+        config = uvicorn.Config(
+            app, lifespan="off", log_config=None, access_log=False, timeout_graceful_shutdown=1, server_header=False
+        )
+        self._server = _Uvicorn(config)
+        self._sock = sock
+
+    async def run(self) -> None:
+        """Serves until `stop`."""
+        await self._server.serve(sockets=[self._sock])
+
+    async def wait_started(self, timeout_s: float = 5.0) -> None:
+        """Returns once requests are answered."""
+        async with asyncio.timeout(timeout_s):
+            while not self._server.started:
+                await asyncio.sleep(0.005)
+
+    def stop(self) -> None:
+        """Ends `run`; requests in hand are finished."""
+        self._server.should_exit = True

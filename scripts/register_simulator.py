@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Virtual cash registers against an operator's endpoint: the same as `ofd-gateway simulate`, as a program of its own.
+"""Virtual cash registers against an operator's endpoint: `ofd-gateway simulate` as a program of its own.
 
     python scripts/register_simulator.py --to 127.0.0.1:7777 --registers 20 --receipts 50
 
@@ -8,9 +8,9 @@ Exit status 0 when every document was confirmed and every confirmation was right
 
 from __future__ import annotations
 
-import typer
+import sys
 
-from ofd_gateway.cli.simulate import simulate
+from ofd_gateway.cli.main import main
 
 if __name__ == "__main__":
-    typer.run(simulate)
+    main(["simulate", *sys.argv[1:]])

@@ -17,7 +17,8 @@ import typer
 from typer.testing import CliRunner
 
 from ofd_gateway.cli import simulate as cli
-from ofd_gateway.simulator import HABITS, read_record
+from ofd_gateway.cli.main import run
+from ofd_gateway.simulator import HABITS, Recorder, read_record
 
 from .standin import OPERATOR_INN, Fault, TestOperator, changed, serving
 
@@ -134,6 +135,29 @@ def test_a_duration_needs_no_number_of_receipts() -> None:
     assert json.loads(out)["duration_s"] >= 0.3
 
 
+def test_without_an_endpoint_the_gateway_of_this_machine_is_meant(monkeypatch: pytest.MonkeyPatch) -> None:
+    with in_background(TestOperator()) as operator:
+        monkeypatch.setenv("OFD_GATEWAY_LISTEN", f"127.0.0.1:{operator.port}")
+        code = run(["simulate", "--registers", "1", "--receipts", "1", "--json"])
+
+    assert code == 0
+    assert [container.fd for _, container in operator.messages] == [1, 2, 3, 4]
+
+
+def test_a_record_that_cannot_be_opened_is_a_wrong_option(tmp_path: Path) -> None:
+    code, _ = simulate(TestOperator(port=1), "--record", str(tmp_path / "absent" / "record.jsonl"))
+
+    assert code == 2
+
+
+def test_a_record_that_cannot_be_written_ends_the_run_with_1(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(Recorder, "write", lambda *_: (_ for _ in ()).throw(OSError("disk full")))
+    with in_background(TestOperator()) as operator:
+        code, out = simulate(operator, "--registers", "1", "--record", str(tmp_path / "record.jsonl"))
+
+    assert (code, out) == (1, "")
+
+
 def test_giving_up_exits_with_1() -> None:
     with in_background(TestOperator(silent=True)) as operator:
         code, out = simulate(operator, "--registers", "1", "--patience", "300ms", "--answer-timeout", "100ms")
@@ -156,6 +180,7 @@ def test_giving_up_exits_with_1() -> None:
         ("--expect-code", "none"),
         ("--duration", "soon"),
         ("--duration", "0s"),
+        ("--duration", "90"),
         ("--operator-inn", "7704211202"),
         ("--prebuild", "--duration", "5s"),
         ("--lose", "2"),
@@ -177,7 +202,7 @@ def test_endpoints_of_every_kind(text: str, endpoint: tuple[str, int]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "seconds"), [("250ms", 0.25), ("3s", 3), ("1.5m", 90), ("24h", 86400), ("2d", 172800), ("7", 7)]
+    ("text", "seconds"), [("250ms", 0.25), ("3s", 3), ("1.5m", 90), ("24h", 86400), ("2d", 172800), ("1h30m", 5400)]
 )
 def test_durations_of_every_unit(text: str, seconds: float) -> None:
     assert cli.parse_duration_s(text, "--duration") == seconds

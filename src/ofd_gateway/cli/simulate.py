@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import re
 import signal
 import sys
 from contextlib import ExitStack
@@ -11,9 +10,9 @@ from datetime import timedelta
 from pathlib import Path  # noqa: TC003  typer reads the annotations
 from typing import Annotated
 
-import msgspec
 import typer
 
+from ofd_gateway.cli.context import ConfigOption, DatabaseOption, JsonOption, StateDirOption, fail, print_json
 from ofd_gateway.simulator.fleet import DEFAULT_OPERATOR, FleetOrder, FleetReport, Progress, run_fleet
 from ofd_gateway.simulator.formats import Ffd
 from ofd_gateway.simulator.habit import HABITS, Habit
@@ -26,16 +25,20 @@ from ofd_gateway.simulator.till import Plan
 
 MIXED = "mixed"
 DEFAULT_RECEIPTS = 10
-DEFAULT_ENDPOINT = "127.0.0.1:7777"
 
-_UNITS_S = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _HABITS_HELP = "; ".join(f"{habit.name}: {habit.text}" for habit in HABITS.values())
 
 
 def simulate(
     to: Annotated[
-        str, typer.Option("--to", metavar="HOST:PORT", help="Куда подключаться. / Endpoint of the operator.")
-    ] = DEFAULT_ENDPOINT,
+        str | None,
+        typer.Option(
+            "--to",
+            metavar="HOST:PORT",
+            help="Куда подключаться (шлюз этой машины). / Endpoint of the operator (the gateway of this machine).",
+            show_default=False,
+        ),
+    ] = None,
     registers: Annotated[int, typer.Option(min=1, max=100_000, help="Число касс. / Virtual registers.")] = 10,
     receipts: Annotated[
         int | None, typer.Option(min=0, help=f"Чеков на кассу ({DEFAULT_RECEIPTS}). / Receipts of each register.")
@@ -91,15 +94,16 @@ def simulate(
             help="Подтверждённые документы, JSON построчно. / Confirmed documents as JSON lines.",
         ),
     ] = None,
-    json_output: Annotated[
-        bool, typer.Option("--json", help="Итог одной строкой JSON. / The summary as one JSON line.")
-    ] = False,
+    config: ConfigOption = None,
+    database: DatabaseOption = None,
+    state_dir: StateDirOption = None,
+    as_json: JsonOption = False,
 ) -> None:
     """Виртуальные кассы шлют документы и проверяют каждое подтверждение. / Virtual registers check every confirmation.
 
     Код выхода 0: всё подтверждено и верно; 1: расхождения или неподтверждённые документы; 2: неверные параметры.
     """
-    host, port = parse_endpoint(to)
+    host, port = parse_endpoint(to or _listening(config, database, state_dir))
     try:
         order = FleetOrder(
             endpoint=Endpoint(
@@ -121,7 +125,7 @@ def simulate(
             ffd_mix=_formats(ffd),
             habits=_habits(habit),
             seed=seed,
-            operator=Operator(inn=operator_inn, name="ОФД") if operator_inn else DEFAULT_OPERATOR,
+            operator=Operator(inn=operator_inn, name=DEFAULT_OPERATOR.name) if operator_inn else DEFAULT_OPERATOR,
             prebuilt=prebuild,
             lose_probability=lose,
             patience_s=parse_duration_s(patience, "--patience"),
@@ -129,8 +133,8 @@ def simulate(
     except ValueError as error:
         raise typer.BadParameter(str(error)) from error
     report = _run(order, record)
-    if json_output:
-        typer.echo(msgspec.json.encode(report_object(report)))
+    if as_json:
+        print_json(report_object(report))
     else:
         for line in summary_lines(report):
             typer.echo(line)
@@ -148,11 +152,23 @@ def parse_endpoint(text: str) -> tuple[str, int]:
 
 
 def parse_duration_s(text: str, option: str) -> float:
-    """Seconds of `250ms`, `3s`, `5m`, `24h`, `45d`, or of a bare number; typer.BadParameter otherwise."""
-    match = re.fullmatch(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)?", text.strip())
-    if match is None or not float(match[1]):
+    """Seconds of `250ms`, `3s`, `5m`, `24h`, `1h30m`; typer.BadParameter when it is no duration or none at all."""
+    from ofd_gateway.settings import parse_duration
+
+    try:
+        duration = parse_duration(text)
+    except ValueError as error:
+        raise typer.BadParameter(str(error), param_hint=option) from error
+    if not isinstance(duration, timedelta) or not duration:
         raise typer.BadParameter(f"{text!r}: 250ms, 3s, 5m, 24h", param_hint=option)
-    return float(match[1]) * _UNITS_S[match[2] or "s"]
+    return duration.total_seconds()
+
+
+def _listening(config: Path | None, database: str | None, state_dir: Path | None) -> str:
+    """Where the gateway with the same settings listens."""
+    from ofd_gateway.settings import load_settings
+
+    return str(load_settings(config, database=database, state_dir=state_dir).listen)
 
 
 def _formats(text: str) -> tuple[Ffd, ...]:
@@ -191,9 +207,15 @@ def _checked_inn(inn: str | None) -> str | None:
 
 def _run(order: FleetOrder, record: Path | None) -> FleetReport:
     with ExitStack() as resources:
-        recorder = resources.enter_context(Recorder(record)) if record is not None else None
+        try:
+            recorder = resources.enter_context(Recorder(record)) if record is not None else None
+        except OSError as error:
+            raise typer.BadParameter(str(error), param_hint="--record") from error
         with asyncio.Runner(loop_factory=_loop_factory()) as runner:
-            return runner.run(_run_until_stopped(order, recorder))
+            try:
+                return runner.run(_run_until_stopped(order, recorder))
+            except OSError as error:
+                raise fail(f"{record}: {error}") from error
 
 
 async def _run_until_stopped(order: FleetOrder, recorder: Recorder | None) -> FleetReport:

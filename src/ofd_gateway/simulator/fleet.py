@@ -11,7 +11,7 @@ from ofd_gateway.clock import Clock, SystemClock
 from ofd_gateway.simulator.dice import Dice
 from ofd_gateway.simulator.formats import Ffd
 from ofd_gateway.simulator.habit import HABITS, Habit
-from ofd_gateway.simulator.identity import company_inn, identity_of
+from ofd_gateway.simulator.identity import identity_of
 from ofd_gateway.simulator.register import Endpoint, Register, RegisterStuck
 from ofd_gateway.simulator.shop import Operator, Shop
 from ofd_gateway.simulator.tally import Tally
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from ofd_gateway.simulator.record import Recorder
 
-DEFAULT_OPERATOR = Operator(inn=company_inn("770000000"), name="ОФД")
+DEFAULT_OPERATOR = Operator(inn="7704211201", name="ofd-gateway")
 DEFAULT_PLAN = Plan(receipts=10)
 CONNECTING_AT_ONCE = 200
 

@@ -1,0 +1,45 @@
+# Everything happens in .venv; nothing is installed anywhere else. `make help` lists the targets.
+BIN := .venv/bin
+ARGS ?=
+# Processes that run tests at the same time.
+PYTEST_WORKERS ?= 2
+export UV_PYTHON_DOWNLOADS := never
+
+.DEFAULT_GOAL := help
+.PHONY: help setup runtime run test check format bench lock clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: ## install the gateway and the development tools into .venv
+	@./scripts/setup_venv.sh dev
+
+runtime:
+	@./scripts/setup_venv.sh runtime
+
+run: runtime ## install what serving needs and serve on the built-in database (ARGS="--listen 0.0.0.0:7777")
+	@exec $(BIN)/ofd-gateway serve $(ARGS)
+
+test: setup ## run every test, with coverage thresholds for each room
+	$(BIN)/python -m pytest -n $(PYTEST_WORKERS) --dist loadfile -p tests.room_coverage --cov --cov-report= $(ARGS)
+
+check: setup ## format, lint, types, import contracts and the tests of the documentation
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python -m pytest -q tests/docs
+
+format: setup ## format the code and mend what ruff can mend
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+bench: setup ## measure decoding, storing and confirming, and print the ratios
+	$(BIN)/python -m benchmarks $(ARGS)
+
+lock: setup ## resolve uv.lock anew, from the public index alone
+	env -u UV_INDEX -u UV_INDEX_URL -u UV_DEFAULT_INDEX -u UV_EXTRA_INDEX_URL -u UV_FIND_LINKS \
+		$(BIN)/python -m uv lock --no-config --upgrade --python $(BIN)/python
+
+clean: ## remove .venv and every cache
+	rm -rf .venv .coverage .coverage.* .hypothesis .mypy_cache .ruff_cache .pytest_cache .import_linter_cache dist build

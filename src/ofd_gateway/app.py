@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import os
 import signal
 import sys
+import tempfile
 from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING
 
@@ -18,7 +20,6 @@ from ofd_gateway.intake import Batcher, IntakeServer, Limits, QuarantineWriter, 
 from ofd_gateway.keys import load_or_create_key
 from ofd_gateway.ledger import Ledger
 from ofd_gateway.logs import configure_logs
-from ofd_gateway.metrics import Metrics
 from ofd_gateway.sockets import address_text, bind_socket
 from ofd_gateway.storage import (
     Database,
@@ -30,17 +31,21 @@ from ofd_gateway.storage import (
     migrate,
 )
 from ofd_gateway.web import HttpServer, health_app
-from ofd_gateway.workers import WorkerConfig, WorkerCrashLoop, WorkerPool
+from ofd_gateway.workers import WorkerCrashLoop, WorkerPool
 
 if TYPE_CHECKING:
     import socket
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Coroutine
 
     from ofd_gateway.clock import Clock
-    from ofd_gateway.ffd.checks import CheckPolicy
+    from ofd_gateway.metrics import Metrics
     from ofd_gateway.settings import Settings
 
-__all__ = ["EXIT_CONFIGURATION", "EXIT_CRASHED", "EXIT_DATABASE", "EXIT_STOPPED", "run_gateway", "serve"]
+__all__ = ["EXIT_CONFIGURATION", "EXIT_CRASHED", "EXIT_DATABASE", "EXIT_STOPPED", "run_gateway",
+    "run_worker",
+    "serve",
+    "serve_worker",
+]
 
 EXIT_STOPPED = 0
 EXIT_CRASHED = 1
@@ -52,15 +57,23 @@ _READY_TIMEOUT_S = 2.0
 
 def serve(settings: Settings) -> int:
     """Serves until SIGTERM or SIGINT and returns the exit code: 0 stopped, 1 crashed, 2 configuration, 3 database."""
+    if settings.workers == 1:
+        return _run(settings, functools.partial(_serve_here, settings))
+    with tempfile.TemporaryDirectory(prefix="ofd-gateway-metrics-") as directory:
+        os.environ["PROMETHEUS_MULTIPROC_DIR"] = directory
+        return _run(settings, functools.partial(_serve_here, settings))
+
+
+def _run(settings: Settings, work: Callable[[Metrics], Coroutine[None, None, None]]) -> int:
+    from ofd_gateway.metrics import Metrics
+
     metrics = Metrics()
     stream = configure_logs(
-        level=settings.logs.level,
-        log_format=settings.logs.format,
-        on_drop=metrics.log_lines_dropped.inc,
+        level=settings.logs.level, log_format=settings.logs.format, on_drop=metrics.log_lines_dropped.inc
     )
     try:
         with asyncio.Runner(loop_factory=_loop_factory()) as runner:
-            runner.run(_serve_until_signalled(settings, metrics))
+            runner.run(work(metrics))
     except Exception as error:  # the last resort of the service: what ended it is logged, and the exit code tells
         return _report(error)
     finally:
@@ -68,12 +81,33 @@ def serve(settings: Settings) -> int:
     return EXIT_STOPPED
 
 
-async def _serve_until_signalled(settings: Settings, metrics: Metrics) -> None:
+def serve_worker(settings: Settings, *, dsn: str, sock: socket.socket, on_ready: Callable[[], object]) -> int:
+    """Serves as one of several workers until SIGTERM and returns the exit code."""
+
+    async def work(metrics: Metrics) -> None:
+        await run_worker(
+            settings,
+            dsn=dsn,
+            sock=sock,
+            metrics=metrics,
+            clock=SystemClock(),
+            stop=_stop_on_signals(),
+            on_ready=on_ready,
+        )
+
+    return _run(settings, work)
+
+
+async def _serve_here(settings: Settings, metrics: Metrics) -> None:
+    await run_gateway(settings, metrics=metrics, clock=SystemClock(), stop=_stop_on_signals())
+
+
+def _stop_on_signals() -> asyncio.Event:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    await run_gateway(settings, metrics=metrics, clock=SystemClock(), stop=stop)
+    return stop
 
 
 async def run_gateway(
@@ -86,82 +120,136 @@ async def run_gateway(
 ) -> None:
     """Runs one gateway until `stop` is set; then finishes what is in hand and returns.
 
-    `on_ready` hears the addresses of the registers' side and of HTTP, and the database's URI.
+    `on_ready` hears the addresses of the registers' side and of HTTP, and the database's URI. With several workers the
+    registers are served by children, and this process keeps the database, HTTP and the children.
     """
     log = structlog.get_logger()
     settings.state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
     async with AsyncExitStack() as stack:
-        ofd_socket = bind_socket(settings.listen.host, settings.listen.port)
-        stack.callback(ofd_socket.close)
+        sockets = [bind_socket(settings.listen.host, settings.listen.port, reuse_port=settings.workers > 1)]
+        stack.callback(sockets[0].close)
+        for _ in range(settings.workers - 1):
+            sockets.append(bind_socket(settings.listen.host, sockets[0].getsockname()[1], reuse_port=True))
+            stack.callback(sockets[-1].close)
         http_socket = bind_socket(settings.http.host, settings.http.port)
         stack.callback(http_socket.close)
-        crypto = EmulatorCrypto(load_or_create_key(settings.state_dir))
+        load_or_create_key(settings.state_dir)
 
         embedded: EmbeddedPostgres | None = None
         dsn = settings.database
         if dsn == "embedded":
-            embedded = EmbeddedPostgres(settings.state_dir)
+            embedded = EmbeddedPostgres(settings.state_dir, on_restart=metrics.database_restarts.inc)
             dsn = await embedded.start()
             stack.push_async_callback(embedded.stop)
         for name in await migrate(dsn):
             log.info("database.migrated", migration=name)
-        database = await Database.connect(dsn, application_name="ofd-gateway")
+        database = await Database.connect(dsn)
         stack.push_async_callback(database.close)
-        store = DocumentStore(database)
-        stack.push_async_callback(store.close)
         runs = ServiceRuns(database)
         await runs.start(clock.now())
         metrics.database_up.set(1)
-
-        policy = settings.ffd.policy()
-        batcher = Batcher(
-            store,
-            Ledger(crypto, policy),
-            clock,
-            metrics,
-            store_timeout_s=settings.intake.store_timeout.total_seconds(),
-        )
-        quarantine = QuarantineWriter(store, metrics)
-        intake = IntakeServer(
-            batcher=batcher,
-            quarantine=quarantine,
-            reader=Reader(crypto, policy),
-            crypto=crypto,
-            clock=clock,
-            metrics=metrics,
-            limits=_limits(settings),
-            operator_inn=settings.ofd.inn,
-            answer_unreadable=settings.intake.undecodable == "code11",
-            inventory=store if settings.intake.accept == "known" else None,
-        )
         http = HttpServer(health_app(metrics=metrics, check_ready=_readiness(database)), http_socket)
 
         async with asyncio.TaskGroup() as tasks:
-            watch = tasks.create_task(embedded.watch()) if embedded is not None else None
-            beat = tasks.create_task(runs.beat(clock))
-            tasks.create_task(batcher.run())
-            tasks.create_task(quarantine.run())
+            endless = [tasks.create_task(runs.beat(clock))]
+            if embedded is not None:
+                endless.append(tasks.create_task(embedded.watch()))
             tasks.create_task(http.run())
             await http.wait_started()
-            await intake.start(ofd_socket)
-            addresses = address_text(ofd_socket), address_text(http_socket), masked_dsn(dsn)
-            log.info(
-                "gateway.ready", ofd=addresses[0], http=addresses[1], database=addresses[2], pid=os.getpid()
-            )
+            if settings.workers > 1:
+                pool = WorkerPool(
+                    sockets, settings=settings.model_dump_json().encode(), dsn=dsn, metrics=metrics
+                )
+                stack.push_async_callback(pool.stop)
+                await pool.start()
+                endless.append(tasks.create_task(pool.watch()))
+                end_registers = pool.stop
+            else:
+                end_registers = await _serve_registers(
+                    settings, database, sockets[0], metrics=metrics, clock=clock, tasks=tasks
+                )
+            addresses = address_text(sockets[0]), address_text(http_socket), masked_dsn(dsn)
+            log.info("gateway.ready", ofd=addresses[0], http=addresses[1], database=addresses[2], pid=os.getpid())
             if on_ready is not None:
                 on_ready(*addresses)
             await stop.wait()
 
-            log.info("gateway.stopping", connections=intake.connection_count)
-            await intake.stop()
-            batcher.stop()
-            quarantine.stop()
+            log.info("gateway.stopping")
+            await end_registers()
             http.stop()
-            beat.cancel()
-            if watch is not None:
-                watch.cancel()
+            for task in endless:
+                task.cancel()
         await runs.stop(clock.now())
     log.info("gateway.stopped")
+
+
+async def run_worker(
+    settings: Settings,
+    *,
+    dsn: str,
+    sock: socket.socket,
+    metrics: Metrics,
+    clock: Clock,
+    stop: asyncio.Event,
+    on_ready: Callable[[], object],
+) -> None:
+    """Serves registers on a socket that the supervisor has bound, until `stop` is set."""
+    async with AsyncExitStack() as stack:
+        database = await Database.connect(dsn, application_name="ofd-gateway worker", pool_size=2)
+        stack.push_async_callback(database.close)
+        async with asyncio.TaskGroup() as tasks:
+            end_registers = await _serve_registers(
+                settings, database, sock, metrics=metrics, clock=clock, tasks=tasks
+            )
+            on_ready()
+            await stop.wait()
+            await end_registers()
+
+
+async def _serve_registers(
+    settings: Settings,
+    database: Database,
+    sock: socket.socket,
+    *,
+    metrics: Metrics,
+    clock: Clock,
+    tasks: asyncio.TaskGroup,
+) -> Callable[[], Awaitable[None]]:
+    """Starts the registers' side; what it returns ends it, with the answers in hand still going out."""
+    crypto = EmulatorCrypto(load_or_create_key(settings.state_dir))
+    policy = settings.ffd.policy()
+    store = DocumentStore(database)
+    batcher = Batcher(
+        store,
+        Ledger(crypto, policy),
+        clock,
+        metrics,
+        store_timeout_s=settings.intake.store_timeout.total_seconds(),
+    )
+    quarantine = QuarantineWriter(store, metrics)
+    intake = IntakeServer(
+        batcher=batcher,
+        quarantine=quarantine,
+        reader=Reader(crypto, policy),
+        crypto=crypto,
+        clock=clock,
+        metrics=metrics,
+        limits=_limits(settings),
+        operator_inn=settings.ofd.inn,
+        answer_unreadable=settings.intake.undecodable == "code11",
+        inventory=store if settings.intake.accept == "known" else None,
+    )
+    writers = [tasks.create_task(batcher.run()), tasks.create_task(quarantine.run())]
+    await intake.start(sock)
+
+    async def end() -> None:
+        await intake.stop()
+        batcher.stop()
+        quarantine.stop()
+        await asyncio.wait(writers)
+        await store.close()
+
+    return end
 
 
 def _limits(settings: Settings) -> Limits:

@@ -16,9 +16,7 @@ from prometheus_client import (
 from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.process_collector import ProcessCollector
 
-__all__ = ["CONTENT_TYPE", "Metrics"]
-
-CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
+__all__ = ["Metrics"]
 
 _SECONDS: Final = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
 _BATCH_SIZES: Final = (1, 2, 5, 10, 20, 50, 100, 200, 500)
@@ -98,7 +96,7 @@ class Metrics:
             "ofd_gateway_database_up",
             "1 while the database takes transactions",
             registry=registry,
-            multiprocess_mode="min",
+            multiprocess_mode="livemin",
         )
         self.database_restarts = Counter(
             "ofd_gateway_database_restarts", "Times the embedded database was brought back", registry=registry

@@ -56,7 +56,10 @@ class _Worker:
 
 
 class WorkerPool:
-    """Starts one worker for each socket and replaces those that die."""
+    """Starts one worker for each socket and replaces those that die.
+
+    The metrics of all of them add up, because `PROMETHEUS_MULTIPROC_DIR` is in their environment.
+    """
 
     def __init__(self, sockets: Sequence[socket.socket], *, settings: bytes, dsn: str, metrics: Metrics) -> None:
         self._workers = [_Worker(number, sock) for number, sock in enumerate(sockets, start=1)]
@@ -78,7 +81,7 @@ class WorkerPool:
                 tasks.create_task(self._watch_one(worker))
 
     async def stop(self) -> None:
-        """Lets every worker finish what is in hand; kills those that take too long."""
+        """Lets every worker finish what is in hand; kills those that take too long. May be called again."""
         self._stopping = True
         children = [worker.child for worker in self._workers if worker.child is not None]
         for child in children:
@@ -94,11 +97,14 @@ class WorkerPool:
                 await child.wait()
 
     async def _watch_one(self, worker: _Worker) -> None:
+        from prometheus_client.multiprocess import mark_process_dead
+
         while not self._stopping:
             assert worker.child is not None  # noqa: S101  start() made it
             code = await worker.child.wait()
             if self._stopping:
                 return
+            mark_process_dead(worker.child.pid)
             self._metrics.worker_restarts.inc()
             self._log.error("worker.died", worker=worker.number, pid=worker.child.pid, code=code)
             self._deaths.append(time.monotonic())

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import uvicorn
 from starlette.applications import Starlette
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
-
-from ofd_gateway.metrics import CONTENT_TYPE
 
 if TYPE_CHECKING:
     import socket
@@ -22,6 +20,8 @@ if TYPE_CHECKING:
     from ofd_gateway.metrics import Metrics
 
 __all__ = ["HttpServer", "health_app"]
+
+_METRICS_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
 
 
 def health_app(*, metrics: Metrics, check_ready: Callable[[], Awaitable[str | None]]) -> Starlette:
@@ -40,7 +40,7 @@ def health_app(*, metrics: Metrics, check_ready: Callable[[], Awaitable[str | No
         return PlainTextResponse(f"{reason}\n", status_code=503)
 
     async def show_metrics(_request: Request) -> Response:
-        return Response(metrics.render(), headers={"content-type": CONTENT_TYPE})
+        return Response(metrics.render(), headers={"content-type": _METRICS_TYPE})
 
     return Starlette(
         routes=[Route("/healthz", healthz), Route("/readyz", readyz), Route("/metrics", show_metrics)],

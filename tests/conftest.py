@@ -15,3 +15,6 @@ def reference() -> Path:
     if not REFERENCE.is_dir():
         pytest.skip("the captures in ../shared/reference are not on this machine")
     return REFERENCE
+
+
+pytest_plugins = ["tests.postgres"]

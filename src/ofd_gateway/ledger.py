@@ -330,7 +330,7 @@ def _document_row(decision: Decision) -> DocumentRow:
         operator_message=decision.operator_message,
         operator_sign=decision.signs.operator_sign,
         trailer=decision.signs.trailer,
-        violations=msgspec.json.encode(decision.violations) if decision.violations else None,
+        violations=_violations_json(decision.violations),
     )
 
 
@@ -361,6 +361,13 @@ def _conflict_row(decision: Decision) -> QuarantineRow:
         connection_id=arrival.connection_id,
         raw=container.raw,
     )
+
+
+def _violations_json(violations: tuple[Violation, ...]) -> bytes | None:
+    """JSON that PostgreSQL takes: its jsonb holds no NUL, which a hostile text may bring along."""
+    if not violations:
+        return None
+    return msgspec.json.encode(violations).replace(b"\\u0000", b"\\ufffd")
 
 
 def _text(value: str | None) -> str | None:

@@ -54,12 +54,25 @@ def with_database(
     from ofd_gateway.storage import open_for_command
 
     settings = load_settings(config, database=database, state_dir=state_dir)
+    _log_to_stderr()
 
     async def run() -> _T:
         async with open_for_command(settings.database, settings.state_dir) as opened:
             return await work(opened, settings)
 
     return asyncio.run(run())
+
+
+def _log_to_stderr() -> None:
+    """Standard output belongs to the command's answer."""
+    import logging
+
+    import structlog
+
+    structlog.configure(
+        wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+    )
 
 
 def print_json(value: Any) -> None:

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 __all__ = ["RegisterConnection"]
 
 NOT_RECOGNISED = 11
+_FD_OFFSET = 30 + 17
 
 
 class RegisterConnection(asyncio.Protocol):
@@ -310,7 +311,7 @@ class RegisterConnection(asyncio.Protocol):
         intake.quarantine.submit(
             QuarantineRow(
                 fn=fn,
-                fd=None,
+                fd=_readable_fd(error.raw),
                 reason=error.reason,
                 detail=str(error),
                 received_at=intake.clock.now(),
@@ -450,6 +451,11 @@ class RegisterConnection(asyncio.Protocol):
         if self._log is None:
             self._log = structlog.get_logger().bind(connection_id=self.connection_id, peer=self.peer)
         return self._log
+
+
+def _readable_fd(raw: bytes) -> int | None:
+    """The FD number at its place in the container header, as far as that has arrived."""
+    return int.from_bytes(raw[_FD_OFFSET : _FD_OFFSET + 3], "big") if len(raw) >= _FD_OFFSET + 3 else None
 
 
 def _peer_name(transport: asyncio.Transport) -> str:

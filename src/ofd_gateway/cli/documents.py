@@ -1,0 +1,182 @@
+"""`ofd-gateway documents`: what registers have sent."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from ofd_gateway.cli.context import (
+    ConfigOption,
+    DatabaseOption,
+    JsonOption,
+    StateDirOption,
+    fail,
+    parse_moment,
+    print_json,
+    with_database,
+)
+
+if TYPE_CHECKING:
+    from ofd_gateway.settings import Settings
+    from ofd_gateway.storage import Database, DocumentRecord
+
+__all__ = ["app"]
+
+app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Документы / stored documents.")
+
+
+@app.command("list")
+def list_documents(
+    fn: Annotated[str | None, typer.Option(help="Only this FN.", show_default=False)] = None,
+    kind: Annotated[
+        str | None, typer.Option(help="Only this kind: receipt, openShift, closeShift …", show_default=False)
+    ] = None,
+    since: Annotated[
+        str | None,
+        typer.Option(metavar="T", help="Arrived since: 2026-01-31, 2026-01-31T12:00, 24h.", show_default=False),
+    ] = None,
+    limit: Annotated[int, typer.Option(min=0, help="The latest so many; 0 for all.")] = 100,
+    config: ConfigOption = None,
+    database: DatabaseOption = None,
+    state_dir: StateDirOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Документы в порядке поступления. / Documents in the order of arrival."""
+    from ofd_gateway.storage import DocumentStore
+
+    codes = None if kind is None else [_code(kind)]
+    moment = parse_moment(since)
+
+    async def work(opened: Database, _settings: Settings) -> None:
+        records = DocumentStore(opened).list(fn=fn, codes=codes, since=moment, limit=limit)
+        if as_json:
+            async for record in records:
+                print_json(_line(record))
+            return
+        _print_table([record async for record in records])
+
+    with_database(work, config=config, database=database, state_dir=state_dir)
+
+
+@app.command("show")
+def show_document(
+    fn: Annotated[str, typer.Argument(help="FN number.")],
+    fd: Annotated[int, typer.Argument(help="FD number.")],
+    generation: Annotated[
+        int | None, typer.Option(help="Which life of a debug FN; the latest by default.", show_default=False)
+    ] = None,
+    tree: Annotated[bool, typer.Option("--tree", help="Everything, field by field (the default).")] = False,
+    as_hex: Annotated[bool, typer.Option("--hex", help="The container as received.")] = False,
+    config: ConfigOption = None,
+    database: DatabaseOption = None,
+    state_dir: StateDirOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Один документ: деревом, JSON ФНС или байтами. / One document: a tree, FNS JSON or bytes."""
+    from ofd_gateway.storage import DocumentStore
+
+    if tree + as_hex + as_json > 1:
+        raise typer.BadParameter("--tree, --hex and --json exclude each other")
+
+    async def work(opened: Database, settings: Settings) -> tuple[DocumentRecord | None, str]:
+        return await DocumentStore(opened).get(fn, fd, generation), settings.ffd.names
+
+    record, names = with_database(work, config=config, database=database, state_dir=state_dir)
+    if record is None:
+        life = "" if generation is None else f" (generation {generation})"
+        raise fail(f"нет документа: ФН {fn}, ФД {fd}{life} / no such document")
+    if as_hex:
+        sys.stdout.write(record.container.hex() + "\n")
+    elif as_json:
+        print_json(_fns_json(record, names))
+    else:
+        _print_tree(record)
+
+
+def _code(kind: str) -> int:
+    from ofd_gateway.ffd.dictionary import DOCUMENT_CODES
+
+    for code, name in DOCUMENT_CODES.items():
+        if name == kind:
+            return code
+    raise typer.BadParameter(f"{kind!r} is none of {', '.join(DOCUMENT_CODES.values())}")
+
+
+def _line(record: DocumentRecord) -> dict[str, Any]:
+    from ofd_gateway.ffd.dictionary import document_kind
+
+    return {
+        "fn": record.fn,
+        "generation": record.generation,
+        "fd": record.fd,
+        "kind": document_kind(record.document_code),
+        "ffd": record.ffd,
+        "response_code": record.response_code,
+        "received_at": record.received_at.isoformat(),
+        "issued_at": None if record.issued_at_local is None else record.issued_at_local.isoformat(),
+        "violations": [violation["rule"] for violation in _violations(record)],
+        "fns": None,
+        "fns_code": None,
+    }
+
+
+def _violations(record: DocumentRecord) -> list[dict[str, Any]]:
+    import msgspec
+
+    return [] if record.violations is None else msgspec.json.decode(record.violations, type=list[dict[str, Any]])
+
+
+def _fns_json(record: DocumentRecord, names: Any) -> dict[str, object]:
+    from ofd_gateway.ffd import decode, to_fns_json
+    from ofd_gateway.protocol import parse_container
+
+    container = parse_container(record.container)
+    document = decode(container.body, version_hint=record.ffd)
+    return to_fns_json(document, message_sign=record.message_sign, names=names)
+
+
+def _print_table(records: list[DocumentRecord]) -> None:
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(title="Документы / documents", box=box.SIMPLE_HEAD, pad_edge=False)
+    for name in ("ФН / FN", "№", "ФД", "вид / kind", "ФФД", "получен / received", "итог / total", "код"):
+        justify = "right" if name in {"№", "ФД", "итог / total", "код"} else "left"
+        table.add_column(name, justify=justify, no_wrap=True)  # type: ignore[arg-type]
+    table.add_column("замечания / violations")
+    for record in records:
+        line = _line(record)
+        total = "" if record.total_kopecks is None else f"{record.total_kopecks / 100:.2f}"
+        style = "yellow" if record.response_code else None
+        table.add_row(
+            record.fn,
+            str(record.generation),
+            str(record.fd),
+            line["kind"],
+            record.ffd,
+            f"{record.received_at.astimezone():%Y-%m-%d %H:%M:%S}",
+            total,
+            str(record.response_code),
+            " ".join(line["violations"]),
+            style=style,
+        )
+    Console().print(table)
+
+
+def _print_tree(record: DocumentRecord) -> None:
+    from rich.console import Console
+
+    from ofd_gateway.cli.rendering import container_tree
+    from ofd_gateway.protocol import parse_container
+
+    console = Console()
+    console.print(
+        container_tree(parse_container(record.container), version_hint=record.ffd, violations=_violations(record))
+    )
+    console.print(
+        f"получен / received {record.received_at.astimezone():%Y-%m-%d %H:%M:%S %z} от / from {record.peer}; "
+        f"код ответа / response code {record.response_code}"
+    )

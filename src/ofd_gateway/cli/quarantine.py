@@ -1,0 +1,125 @@
+"""`ofd-gateway quarantine`: messages that were not accepted."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from ofd_gateway.cli.context import (
+    ConfigOption,
+    DatabaseOption,
+    JsonOption,
+    StateDirOption,
+    fail,
+    parse_moment,
+    print_json,
+    with_database,
+)
+
+if TYPE_CHECKING:
+    from ofd_gateway.settings import Settings
+    from ofd_gateway.storage import Database, QuarantineRecord
+
+__all__ = ["app"]
+
+app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Карантин / messages that were not accepted.")
+
+
+@app.command("list")
+def list_quarantine(
+    fn: Annotated[str | None, typer.Option(help="Only this FN.", show_default=False)] = None,
+    since: Annotated[
+        str | None, typer.Option(metavar="T", help="Arrived since: 2026-01-31, 24h.", show_default=False)
+    ] = None,
+    limit: Annotated[int, typer.Option(min=0, help="The latest so many; 0 for all.")] = 100,
+    config: ConfigOption = None,
+    database: DatabaseOption = None,
+    state_dir: StateDirOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Сообщения в порядке поступления. / Messages in the order of arrival."""
+    from ofd_gateway.storage import DocumentStore
+
+    moment = parse_moment(since)
+
+    async def work(opened: Database, _settings: Settings) -> list[QuarantineRecord]:
+        return await DocumentStore(opened).list_quarantine(fn=fn, since=moment, limit=limit)
+
+    records = with_database(work, config=config, database=database, state_dir=state_dir)
+    if as_json:
+        for record in records:
+            print_json(_line(record))
+    else:
+        _print_table(records)
+
+
+@app.command("show")
+def show_quarantined(
+    number: Annotated[int, typer.Argument(metavar="ID", help="Number from the list.")],
+    as_hex: Annotated[bool, typer.Option("--hex", help="Only the bytes as received.")] = False,
+    config: ConfigOption = None,
+    database: DatabaseOption = None,
+    state_dir: StateDirOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Одно сообщение: причина и байты. / One message: the reason and the bytes."""
+    from ofd_gateway.storage import DocumentStore
+
+    async def work(opened: Database, _settings: Settings) -> list[QuarantineRecord]:
+        return await DocumentStore(opened).list_quarantine(id_=number)
+
+    records = with_database(work, config=config, database=database, state_dir=state_dir)
+    if not records:
+        raise fail(f"в карантине нет сообщения {number} / no such message")
+    record = records[0]
+    if as_hex:
+        sys.stdout.write(record.raw.hex() + "\n")
+    elif as_json:
+        print_json({**_line(record), "detail": record.detail, "raw": record.raw.hex()})
+    else:
+        _print_one(record)
+
+
+def _line(record: QuarantineRecord) -> dict[str, Any]:
+    return {
+        "id": record.id,
+        "fn": record.fn,
+        "fd": record.fd,
+        "reason": record.reason,
+        "received_at": record.received_at.isoformat(),
+        "peer": record.peer,
+    }
+
+
+def _print_table(records: list[QuarantineRecord]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table("id", "ФН / FN", "ФД / FD", "получено / received", "откуда / peer", "причина / reason", "подробно / detail")
+    table.title = "Карантин / quarantine"
+    for record in records:
+        table.add_row(
+            str(record.id),
+            record.fn,
+            "" if record.fd is None else str(record.fd),
+            f"{record.received_at.astimezone():%Y-%m-%d %H:%M:%S}",
+            record.peer,
+            record.reason,
+            record.detail,
+        )
+    Console().print(table)
+
+
+def _print_one(record: QuarantineRecord) -> None:
+    from rich.console import Console
+
+    from ofd_gateway.cli.rendering import hex_dump
+
+    console = Console()
+    console.print(f"[bold]{record.reason}[/bold]: {record.detail}", highlight=False)
+    console.print(
+        f"ФН / FN {record.fn}, ФД / FD {record.fd}, {record.received_at.astimezone():%Y-%m-%d %H:%M:%S}, {record.peer}"
+    )
+    console.print(hex_dump(record.raw), highlight=False, markup=False)

@@ -6,7 +6,7 @@ PYTEST_WORKERS ?= 2
 export UV_PYTHON_DOWNLOADS := never
 
 .DEFAULT_GOAL := help
-.PHONY: help setup runtime run test check format bench lock clean
+.PHONY: help setup runtime run test check format docs bench lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -33,6 +33,9 @@ check: setup ## format, lint, types, import contracts and the tests of the docum
 format: setup ## format the code and mend what ruff can mend
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
+
+docs: setup ## write docs/commands.md anew from the commands
+	$(BIN)/python scripts/document_commands.py
 
 bench: setup ## measure decoding, storing and confirming, and print the ratios
 	$(BIN)/python -m benchmarks $(ARGS)

@@ -1,6 +1,6 @@
 """A pytest plug-in (`-p tests.room_coverage`) that holds each room to its own share of covered branches.
 
-pytest-cov knows one threshold for everything; here the pure rooms that read the wire need every branch and the rest nine
+pytest-cov knows one threshold for everything; here the rooms that read the wire need every branch and the rest nine
 in ten. The table is part of pytest's summary and a room below its threshold fails the run. A run of some tests only
 (paths, `-k`, `-m`) measures nothing useful and is not judged.
 """

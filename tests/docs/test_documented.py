@@ -1,0 +1,111 @@
+"""Whatever has a name that others rely on stands in the documentation; what stands there exists."""
+
+from __future__ import annotations
+
+import re
+import sys
+
+import pytest
+from pages import DOCS, ROOT, first_cells, page, read
+from pydantic import BaseModel
+from sources import SOURCE, logged_events, reasons
+
+from ofd_gateway.metrics import Metrics
+from ofd_gateway.settings import ENVIRONMENT_PREFIX, Settings
+
+
+def test_every_event_is_documented_and_no_other():
+    assert set(first_cells(page("operations.md"), "Events")) == set(logged_events())
+
+
+def test_every_metric_is_documented_and_no_other():
+    kinds = re.findall(r"^# TYPE (ofd_gateway_\w+) (\w+)$", Metrics().render().decode(), re.MULTILINE)
+    served = {
+        name.removesuffix("_total"): kind
+        for name, kind in kinds
+        if not name.endswith("_created") and not name.startswith("ofd_gateway_process_")
+    }
+    rows = re.findall(r"^\| `(ofd_gateway_\w+)` \| (\w+) \|", page("operations.md"), re.MULTILINE)
+    assert dict(rows) == served
+
+
+def setting_names(fields, path=()):
+    for name, field in fields.items():
+        kind = field.annotation
+        # A group refuses unknown keys; an address is one value, however it is kept.
+        if isinstance(kind, type) and issubclass(kind, BaseModel) and kind.model_config.get("extra") == "forbid":
+            yield from setting_names(kind.model_fields, (*path, name))
+        else:
+            yield (*path, name)
+
+
+SETTINGS = sorted(setting_names(Settings.model_fields))
+
+
+def test_there_are_settings():
+    assert ("listen",) in SETTINGS
+    assert ("intake", "message_timeout") in SETTINGS
+
+
+@pytest.mark.parametrize("path", SETTINGS, ids=".".join)
+def test_every_setting_is_documented(path):
+    variable = ENVIRONMENT_PREFIX + "__".join(path).upper()
+    assert re.search(rf"\b{variable}\b", page("configuration.md")), variable
+
+
+def test_no_other_setting_is_documented():
+    known = {ENVIRONMENT_PREFIX + "__".join(path).upper() for path in SETTINGS}
+    known |= {f"{ENVIRONMENT_PREFIX}CONFIG", f"{ENVIRONMENT_PREFIX}TEST_DATABASE"}
+    named = {
+        name.rstrip("_")
+        for path in [*ROOT.glob("*.md"), *DOCS.glob("*.md")]
+        for name in re.findall(rf"\b{ENVIRONMENT_PREFIX}[A-Z][A-Z_]*\b", read(path))
+    }
+    assert named - known == set()
+
+
+def test_every_command_and_option_is_documented():
+    sys.path.insert(0, str(ROOT / "scripts"))
+    try:
+        import document_commands
+    finally:
+        sys.path.remove(str(ROOT / "scripts"))
+    assert page("commands.md") == document_commands.page(), "run `make docs`"
+
+
+PROTOCOL_REASONS = reasons(SOURCE / "protocol", frozenset({"ProtocolError", "_error", "_fail"}))
+BODY_REASONS = reasons(SOURCE / "crypto.py", frozenset({"BodyUnreadable"})) | reasons(
+    SOURCE / "intake", frozenset({"Unreadable"})
+)
+
+
+def test_the_reasons_are_found():
+    assert {"session_signature", "container_crc", "truncated"} <= PROTOCOL_REASONS
+    assert {"encrypted_or_corrupt", "document_code", "unknown_fn"} <= BODY_REASONS
+
+
+@pytest.mark.parametrize("reason", sorted(PROTOCOL_REASONS))
+def test_every_reason_of_the_protocol_is_documented(reason):
+    assert f"`{reason}`" in page("protocol.md")
+
+
+@pytest.mark.parametrize("reason", sorted(BODY_REASONS))
+def test_every_reason_of_an_unreadable_body_is_documented(reason):
+    assert f"`{reason}`" in page("server-behaviour.md")
+
+
+def test_every_check_is_documented():
+    from ofd_gateway.ffd.checks import RULES
+
+    rules = RULES.values() if hasattr(RULES, "values") else RULES
+    identifiers = {rule.id for rule in rules}
+    assert identifiers
+    assert {identifier for identifier in identifiers if f"`{identifier}`" not in page("checks.md")} == set()
+
+
+def test_every_alert_rule_is_documented():
+    from ofd_gateway.alerts.rules import RULES
+
+    names = {rule.name for rule in RULES}
+    assert names
+    assert {name for name in names if f"`{name}`" not in page("alerts.md")} == set()

@@ -29,7 +29,10 @@ find_python() {
 }
 
 up_to_date() {
-    [ -f "$1" ] && [ "$1" -nt pyproject.toml ] && [ "$1" -nt uv.lock ] && [ "$1" -nt scripts/setup_venv.sh ]
+    [ -f "$1" ] || return 1
+    for source in pyproject.toml uv.lock scripts/setup_venv.sh; do
+        [ ! -f "$source" ] || [ "$1" -nt "$source" ] || return 1
+    done
 }
 
 install_with_uv() {

@@ -72,7 +72,10 @@ def test_a_python_that_does_not_run_is_passed_over(checkout, programs):
     assert "not installed" not in result.stderr
 
 
-def test_it_does_nothing_when_everything_is_installed(checkout, programs):
+@pytest.mark.parametrize("locked", [True, False])
+def test_it_does_nothing_when_everything_is_installed(checkout, programs, locked):
+    if not locked:
+        (checkout / "uv.lock").unlink()
     (checkout / ".venv" / "bin").mkdir(parents=True)
     write_program(checkout / ".venv" / "bin", "python", 'case "$*" in *"-m"*) exit 9;; esac')
     newest = max(path.stat().st_mtime for path in checkout.rglob("*") if path.is_file())

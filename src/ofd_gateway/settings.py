@@ -12,7 +12,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, SecretStr, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, ValidationError
 from pydantic_settings import (
     BaseSettings,
     NoDecode,
@@ -71,9 +71,15 @@ def _split(value: object) -> object:
     return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
 
 
-def _split_durations(value: object) -> object:
+def _split_pairs(value: object) -> object:
     parts = _split(value)
-    return [parse_duration(part) for part in parts] if isinstance(parts, list) else parts
+    if not isinstance(parts, list):
+        return value
+    pairs = [part.partition("=") for part in parts]
+    for name, equals, _ in pairs:
+        if not equals:
+            raise ValueError(f"{name!r} should be written like R-S3=warning")
+    return {name.strip(): setting.strip() for name, _, setting in pairs}
 
 
 def _parse_address(value: object) -> object:
@@ -98,7 +104,7 @@ class _Address(BaseModel):
 
 Address = Annotated[_Address, BeforeValidator(_parse_address), PlainSerializer(str), NoDecode]
 Duration = Annotated[timedelta, BeforeValidator(parse_duration), PlainSerializer(format_duration), NoDecode]
-Names = Annotated[list[str], BeforeValidator(_split), NoDecode]
+Severities = Annotated[dict[str, Literal["error", "warning", "off"]], BeforeValidator(_split_pairs), NoDecode]
 
 
 class _Group(BaseModel):
@@ -135,8 +141,8 @@ class FfdSettings(_Group):
         "enforce", description="`enforce`: errors answer code 14; `observe`: only listed; `off`: no checks"
     )
     names: Literal["2021", "2017"] = Field("2021", description="generation of JSON names")
-    severities: dict[str, Literal["error", "warning", "off"]] = Field(
-        default_factory=dict, description="severity of single rules, such as `R-S3 = warning`"
+    severities: Severities = Field(
+        default_factory=dict, description="severity of single rules: `R-S3=warning,R-X6=off`, a table in TOML"
     )
 
     def policy(self) -> CheckPolicy:
@@ -214,11 +220,6 @@ def load_settings(config: Path | None = None, **overrides: Any) -> Settings:
     except ValueError as error:
         raise SettingsError(f"{config or 'the environment'}: {error}") from None
     return Settings.model_construct(**{name: getattr(loaded, name) for name in Settings.model_fields})
-
-
-def secret_text(secret: SecretStr | None) -> str | None:
-    """The secret itself, for the one place that needs it."""
-    return None if secret is None else secret.get_secret_value()
 
 
 def _refuse_unknown_environment() -> None:

@@ -21,6 +21,7 @@ __all__ = [
     "JsonOption",
     "StateDirOption",
     "fail",
+    "log_to_stderr",
     "parse_moment",
     "print_json",
     "with_database",
@@ -54,7 +55,7 @@ def with_database(
     from ofd_gateway.storage import open_for_command
 
     settings = load_settings(config, database=database, state_dir=state_dir)
-    _log_to_stderr()
+    log_to_stderr()
 
     async def run() -> _T:
         async with open_for_command(settings.database, settings.state_dir) as opened:
@@ -63,7 +64,7 @@ def with_database(
     return asyncio.run(run())
 
 
-def _log_to_stderr() -> None:
+def log_to_stderr() -> None:
     """Standard output belongs to the command's answer."""
     import logging
 

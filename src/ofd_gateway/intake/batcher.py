@@ -39,6 +39,10 @@ class Waiter(Protocol):
         """The transaction has committed: the answer may be sent."""
         ...
 
+    def unstorable(self, detail: str) -> None:
+        """The database refuses this very document: it goes into quarantine and is not answered."""
+        ...
+
     def unstored(self, reason: Literal["not_committed", "unknown"]) -> None:
         """No answer may be sent; the register keeps the document and sends it again."""
         ...
@@ -111,11 +115,25 @@ class Batcher:
             try:
                 outcome = await self._store.commit([w.arrival for w in batch], self._ledger, self._clock.now())
             except StoreFailed as error:
+                if not error.retryable and error.committed == "no":
+                    await self._refused(batch, error)
+                    return
                 self._failed(error)
                 batch = await self._keep_for_retry(batch, error)
                 continue
             self._succeeded(batch, outcome, time.monotonic() - started)
             return
+
+    async def _refused(self, batch: list[_Waiting], error: StoreFailed) -> None:
+        """The database refuses something in the batch and always would: the batch is halved until that stands alone."""
+        if len(batch) == 1:
+            self._metrics.store_failures.labels(error.committed).inc()
+            self._log.error("document.unstorable", fn=batch[0].arrival.container.fn, reason=str(error))
+            batch[0].waiter.unstorable(str(error))
+            return
+        middle = len(batch) // 2
+        await self._commit(batch[:middle])
+        await self._commit(batch[middle:])
 
     def _succeeded(self, batch: list[_Waiting], outcome: BatchDecision, commit_s: float) -> None:
         if not self.healthy:

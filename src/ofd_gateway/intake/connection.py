@@ -148,6 +148,13 @@ class RegisterConnection(asyncio.Protocol):
         self._logger().error("message.unstored", committed=reason, **fields)
         self._close()
 
+    def unstorable(self, detail: str) -> None:
+        """Puts a message that the database refuses into quarantine and closes without an answer."""
+        if self._in_flight is not None:
+            self._unreadable(
+                self._in_flight, Unreadable(reason="unstorable", detail=detail, never_answered=True)
+            )
+
     def quarantined(self, unreadable: Unreadable, *, answer: bool) -> None:
         """Ends a message whose body was not accepted: closed without an answer or, if so configured, code 11."""
         message = self._in_flight
@@ -264,7 +271,7 @@ class RegisterConnection(asyncio.Protocol):
                 Unreadable(
                     reason="unknown_fn",
                     detail="neither the FN nor its register is in the inventory, and intake.accept is known",
-                    mistaken_identity=True,
+                    never_answered=True,
                 ),
             )
 
@@ -276,7 +283,7 @@ class RegisterConnection(asyncio.Protocol):
         self._logger().warning(
             "message.rejected", fn=container.fn, fd=container.fd, reason=unreadable.reason, detail=unreadable.detail
         )
-        answer = intake.answer_unreadable and not unreadable.mistaken_identity and message.header.expects_answer
+        answer = intake.answer_unreadable and not unreadable.never_answered and message.header.expects_answer
         intake.quarantine.submit(
             QuarantineRow(
                 fn=container.fn,

@@ -25,13 +25,13 @@ CODES_FROM_REGISTERS: Final = frozenset({1, 11, 2, 21, 3, 31, 4, 41, 5, 6})
 class Unreadable(msgspec.Struct, frozen=True, kw_only=True):
     """Why a message with a sound frame did not become a document.
 
-    `mistaken_identity` is set when the document names another FN or FD than its container: such a message is never
-    answered. Any other unreadable body may be answered with code 11, if the operator so chooses.
+    `never_answered` is set where an answer could only harm, as when the document names another FN or FD than its
+    container. Any other unreadable body may be answered with code 11, if the operator so chooses.
     """
 
     reason: str
     detail: str
-    mistaken_identity: bool = False
+    never_answered: bool = False
 
 
 class Reader:
@@ -77,10 +77,10 @@ def _mistaken_identity(document: Document, fn: str, fd: int) -> Unreadable | Non
     """An absent 1041 or 1040 is a matter for the checks; a different one is somebody else's document."""
     if document.fn is not None and document.fn != fn:
         return Unreadable(
-            reason="document_fn", detail=f"tag 1041 is {document.fn!r}, the container names {fn}", mistaken_identity=True
+            reason="document_fn", detail=f"tag 1041 is {document.fn!r}, the container names {fn}", never_answered=True
         )
     if document.fd is not None and document.fd != fd:
         return Unreadable(
-            reason="document_fd", detail=f"tag 1040 is {document.fd}, the container names {fd}", mistaken_identity=True
+            reason="document_fd", detail=f"tag 1040 is {document.fd}, the container names {fd}", never_answered=True
         )
     return None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
+from typing import get_args
 
 import pytest
 from pages import DOCS, ROOT, first_cells, page, read
@@ -11,6 +12,7 @@ from pydantic import BaseModel
 from sources import SOURCE, logged_events, reasons
 
 from ofd_gateway.metrics import Metrics
+from ofd_gateway.protocol.errors import Reason
 from ofd_gateway.settings import ENVIRONMENT_PREFIX, Settings
 
 
@@ -73,7 +75,7 @@ def test_every_command_and_option_is_documented():
     assert page("commands.md") == document_commands.page(), "run `make docs`"
 
 
-PROTOCOL_REASONS = reasons(SOURCE / "protocol", frozenset({"ProtocolError", "_error", "_fail"}))
+PROTOCOL_REASONS = set(get_args(Reason))
 BODY_REASONS = reasons(SOURCE / "crypto.py", frozenset({"BodyUnreadable"})) | reasons(
     SOURCE / "intake", frozenset({"Unreadable"})
 )

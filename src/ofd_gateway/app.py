@@ -148,7 +148,9 @@ async def run_gateway(
         runs = ServiceRuns(database)
         await runs.start(clock.now())
         metrics.database_up.set(1)
-        http = HttpServer(health_app(metrics=metrics, check_ready=_readiness(database)), http_socket)
+        readiness = _Readiness(database)
+        stack.callback(readiness.close)
+        http = HttpServer(health_app(metrics=metrics, check_ready=readiness), http_socket)
 
         async with asyncio.TaskGroup() as tasks:
             endless = [tasks.create_task(runs.beat(clock))]
@@ -265,16 +267,32 @@ def _limits(settings: Settings) -> Limits:
     )
 
 
-def _readiness(database: Database) -> Callable[[], Awaitable[str | None]]:
-    async def check() -> str | None:
-        try:
-            async with asyncio.timeout(_READY_TIMEOUT_S):
-                await database.ping()
-        except (OfdGatewayError, TimeoutError, OSError) as error:
-            return f"database: {error or 'no answer'}"
-        return None
+class _Readiness:
+    """Whether documents can be stored, asked with a time limit that holds even while the server hangs.
 
-    return check
+    A question that was not answered in time stays open, and no second one is asked before it ends.
+    """
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._question: asyncio.Task[None] | None = None
+
+    async def __call__(self) -> str | None:
+        if self._question is None:
+            self._question = asyncio.create_task(self._database.ping())
+        await asyncio.wait({self._question}, timeout=_READY_TIMEOUT_S)
+        if not self._question.done():
+            return "database: no answer"
+        question, self._question = self._question, None
+        error = question.exception()
+        if error is not None and not isinstance(error, DatabaseError):
+            raise error
+        return None if error is None else f"database: {error}"
+
+    def close(self) -> None:
+        """Lets go of a question that is still open."""
+        if self._question is not None:
+            self._question.cancel()
 
 
 def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop]:

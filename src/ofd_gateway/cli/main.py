@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import importlib
-import os
 import sys
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
-import click
 import typer
 from typer.core import TyperGroup
 
@@ -36,10 +34,10 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
 class _LazyGroup(TyperGroup):
     """Imports a command's module when that command is asked for."""
 
-    def list_commands(self, ctx: click.Context) -> list[str]:
+    def list_commands(self, ctx: Any) -> list[str]:
         return list(COMMANDS)
 
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
         if cmd_name not in COMMANDS:
             return None
         place, _ = COMMANDS[cmd_name]
@@ -54,7 +52,7 @@ class _LazyGroup(TyperGroup):
         command.name = cmd_name
         return command
 
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+    def format_commands(self, ctx: Any, formatter: Any) -> None:
         with formatter.section("Commands"):
             formatter.write_dl([(name, line) for name, (_, line) in COMMANDS.items()])
 
@@ -86,32 +84,19 @@ def _root(
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Runs one command; exit codes: 0 done, 1 failed, 2 usage or configuration, 3 database."""
-    sys.exit(run(arguments))
+    """Runs one command; exit codes: 0 done, 1 failed, 2 usage or configuration, 3 database.
 
-
-def run(arguments: Sequence[str] | None = None) -> int:
-    """The exit code of one command; what can be foreseen is said in one line on standard error."""
+    What can be foreseen is said in one line on standard error.
+    """
     from ofd_gateway.errors import OfdGatewayError
 
     try:
-        result: Any = typer.main.get_command(_app).main(
-            args=None if arguments is None else list(arguments), prog_name="ofd-gateway", standalone_mode=False
+        typer.main.get_command(_app).main(
+            args=None if arguments is None else list(arguments), prog_name="ofd-gateway", standalone_mode=True
         )
-    except click.exceptions.Exit as leaving:
-        return leaving.exit_code
-    except click.exceptions.Abort:
-        return 1
-    except click.ClickException as error:
-        error.show()
-        return error.exit_code
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 1
     except OfdGatewayError as error:
         sys.stderr.write(f"ofd-gateway: {error}\n")
-        return _exit_code(error)
-    return result if isinstance(result, int) else 0
+        sys.exit(_exit_code(error))
 
 
 def _exit_code(error: Exception) -> int:

@@ -94,18 +94,20 @@ def _line(record: QuarantineRecord) -> dict[str, Any]:
 
 
 def _print_table(records: list[QuarantineRecord]) -> None:
+    from rich import box
     from rich.console import Console
     from rich.table import Table
 
-    table = Table("id", "ФН / FN", "ФД / FD", "получено / received", "откуда / peer", "причина / reason", "подробно / detail")
-    table.title = "Карантин / quarantine"
+    table = Table(title="Карантин / quarantine", box=box.SIMPLE_HEAD, pad_edge=False)
+    for name in ("id", "ФН / FN", "ФД", "получено / received", "причина / reason"):
+        table.add_column(name, no_wrap=True)
+    table.add_column("подробно / detail", overflow="fold")
     for record in records:
         table.add_row(
             str(record.id),
             record.fn,
             "" if record.fd is None else str(record.fd),
             f"{record.received_at.astimezone():%Y-%m-%d %H:%M:%S}",
-            record.peer,
             record.reason,
             record.detail,
         )

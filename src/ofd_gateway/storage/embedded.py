@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 __all__ = ["EmbeddedPostgres", "running_dsn"]
 
-_LOCK_WAIT_S: Final = 20.0
+_LOCK_WAIT_S: Final = 10.0
 _ORPHAN_WAIT_S: Final = 10.0
 _READY_WAIT_S: Final = 120.0
 _SHARED_MEMORY_WAIT_S: Final = 15.0

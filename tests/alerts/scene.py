@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from calendar import timegm
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from struct import pack
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
@@ -52,7 +52,12 @@ def minutes(count: float) -> timedelta:
     return timedelta(minutes=count)
 
 
-def seconds_of(day: datetime) -> int:
+def local(text: str) -> datetime:
+    """What a register's clock shows: naive."""
+    return datetime.fromisoformat(text)
+
+
+def seconds_of(day: date) -> int:
     """The value of tag 1098: midnight of the register's date."""
     return timegm((day.year, day.month, day.day, 0, 0, 0))
 
@@ -66,9 +71,10 @@ def make_document(
     register: str | None = REGISTER,
     shift: int | None = None,
     tags: dict[int, int | bytes] | None = None,
+    version: int = 2,
 ) -> Document:
     """A document dated `issued` (the register's own clock, naive) with extra tags, integers in their usual sizes."""
-    records = [tlv(1209, b"\x02"), tlv(1041, fn.encode().ljust(16)), tlv(1040, pack("<I", fd))]
+    records = [tlv(1209, bytes((version,))), tlv(1041, fn.encode().ljust(16)), tlv(1040, pack("<I", fd))]
     if register is not None:
         records.append(tlv(1037, register.encode().ljust(20)))
     if issued is not None:
@@ -110,13 +116,16 @@ class Stage:
     def told(self, rule: str | None = None) -> list[tuple[str, str]]:
         return [(t.kind.value, t.level.name) for t in self.history if rule in (None, t.rule)]
 
+    def changes(self, rule: str) -> list[Transition]:
+        return [change for change in self.history if change.rule == rule]
+
     def step(self, event: Event | None = None) -> StepResult:
         if self.restart_always:
             self.state = decode_state(encode_state(self.state))
         result = step(self.state, event, self.now, self.parameters)
         assert result.failures == ()
         self.state = result.state
-        self.history += sorted((*result.resolved, *result.opened, *result.raised), key=lambda t: t.at)
+        self.history += result.changes
         self.last = result
         return result
 
@@ -138,13 +147,21 @@ class Stage:
         response_code: int = 0,
         shift: int | None = None,
         register: str | None = REGISTER,
+        version: int = 2,
     ) -> StepResult:
         self.fd = self.fd + 1 if fd is None else fd
         if code == OPEN_SHIFT and shift is None:
             self.shift += 1
         dated = None if undated else (issued or self.now.astimezone(MOSCOW).replace(tzinfo=None))
         document = make_document(
-            code, self.fd, dated, fn=fn, register=register, tags=tags, shift=self.shift if shift is None else shift
+            code,
+            self.fd,
+            dated,
+            fn=fn,
+            register=register,
+            tags=tags,
+            shift=self.shift if shift is None else shift,
+            version=version,
         )
         return self.step(
             DocumentAccepted(

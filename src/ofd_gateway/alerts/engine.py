@@ -52,14 +52,27 @@ class RuleFailure(msgspec.Struct, frozen=True, gc=False):
     error: BaseException
 
 
-class StepResult(msgspec.Struct, frozen=True, kw_only=True):
-    """The new state and what changed. Within a rule the order is the order of time."""
+class StepResult(msgspec.Struct, frozen=True, gc=False, kw_only=True):
+    """The new state, and what changed in the order of time."""
 
     state: State
-    opened: tuple[Transition, ...] = ()
-    raised: tuple[Transition, ...] = ()
-    resolved: tuple[Transition, ...] = ()
+    changes: tuple[Transition, ...] = ()
     failures: tuple[RuleFailure, ...] = ()
+
+    @property
+    def opened(self) -> tuple[Transition, ...]:
+        """Alerts that were opened."""
+        return tuple(change for change in self.changes if change.kind is TransitionKind.OPENED)
+
+    @property
+    def raised(self) -> tuple[Transition, ...]:
+        """Alerts that reached a heavier level."""
+        return tuple(change for change in self.changes if change.kind is TransitionKind.RAISED)
+
+    @property
+    def resolved(self) -> tuple[Transition, ...]:
+        """Alerts whose episode is over; also one that was opened in the same step."""
+        return tuple(change for change in self.changes if change.kind is TransitionKind.RESOLVED)
 
     @property
     def next_check_at(self) -> datetime | None:
@@ -141,14 +154,9 @@ class _Walk:
                 next_check_fd=self._next_check_fd,
                 mark=self._mark,
             ),
-            opened=self._of(TransitionKind.OPENED),
-            raised=self._of(TransitionKind.RAISED),
-            resolved=self._of(TransitionKind.RESOLVED),
+            changes=tuple(self._changes),
             failures=tuple(self._failures),
         )
-
-    def _of(self, kind: TransitionKind) -> tuple[Transition, ...]:
-        return tuple(change for change in self._changes if change.kind is kind)
 
     def _pass_time(self, until: datetime) -> None:
         for _ in range(_MAX_CHECKS):

@@ -30,7 +30,7 @@ class State(msgspec.Struct, kw_only=True, omit_defaults=True):
     mark: str = ""
 
 
-class StateUnreadable(OfdGatewayError):  # noqa: N818 - reads as the sentence it is
+class StateUnreadable(OfdGatewayError):
     """Stored bytes that are no state. The caller keeps them, reports them and starts from a new state or a replay."""
 
 

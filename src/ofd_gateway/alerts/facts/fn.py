@@ -8,7 +8,7 @@ import msgspec
 
 from ofd_gateway.alerts.facts.numbering import Gap
 
-__all__ = ["Conflict", "DayRun", "FnFacts", "KeyLife", "Shift", "Unsent"]
+__all__ = ["Conflict", "DayRun", "FnFacts", "FnMode", "KeyLife", "Shift", "Unsent"]
 
 
 class Shift(msgspec.Struct, frozen=True, gc=False, kw_only=True):
@@ -18,6 +18,20 @@ class Shift(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     opened_at: datetime
     fd: int
     open: bool
+
+
+class FnMode(msgspec.Struct, frozen=True, gc=False, kw_only=True, omit_defaults=True):
+    """What a registration report says of the use of the FN, as far as the life of its keys depends on it.
+
+    `general_taxation` is ОСН among the systems of taxation (1062), `excise` excisable goods (1207, 1290 bit 6),
+    `gambling` games of chance (1193, 1290 bit 10), `services_only` (1109, 1290 bit 9), `autonomous` 1002.
+    """
+
+    autonomous: bool = False
+    general_taxation: bool = False
+    services_only: bool = False
+    excise: bool = False
+    gambling: bool = False
 
 
 class KeyLife(msgspec.Struct, frozen=True, gc=False, kw_only=True):
@@ -65,7 +79,8 @@ class Conflict(msgspec.Struct, frozen=True, gc=False, array_like=True):
 class FnFacts(msgspec.Struct, kw_only=True, omit_defaults=True):
     """What is known of one FN. Times are aware UTC.
 
-    `generation` grows when a debug FN starts again. `activated_at` is the date of its registration report, FD 1.
+    `generation` grows when a debug FN starts again. `activated_at` is the date of its registration report, FD 1;
+    `mode` is that of the last registration report.
     `exhausting`, `replace_urgently`, `memory_full` are the flags 1050, 1051 and 1052 as of document `flags_fd`.
     """
 
@@ -76,7 +91,7 @@ class FnFacts(msgspec.Struct, kw_only=True, omit_defaults=True):
     max_fd: int
     ffd: str = "1.0"
     activated_at: datetime | None = None
-    taxation_systems: int | None = None
+    mode: FnMode = FnMode()
     key_life: KeyLife | None = None
     flags_fd: int = 0
     exhausting: bool = False

@@ -19,7 +19,7 @@ from ofd_gateway.alerts.events import (
     RegisterRemoved,
     ServicePaid,
 )
-from ofd_gateway.alerts.facts.fn import Conflict, FnFacts, KeyLife, Shift
+from ofd_gateway.alerts.facts.fn import Conflict, FnFacts, FnMode, KeyLife, Shift
 from ofd_gateway.alerts.facts.numbering import gaps_after
 from ofd_gateway.alerts.facts.register import LastDocument, RegisterFacts, Rejections
 from ofd_gateway.alerts.facts.tags import RECEIPT_CODES, REGISTRATION_CODES, flag, issued_at, number, text
@@ -48,6 +48,8 @@ _WITH_FLAGS: Final = frozenset({OPEN_SHIFT, CLOSE_SHIFT})
 _REPORTS: Final = frozenset({OPEN_SHIFT, CLOSE_SHIFT, CURRENT_STATE})
 _WITH_KEY_LIFE: Final = frozenset({1, 11, CLOSE_SHIFT, CURRENT_STATE})
 _WITH_MODE: Final = frozenset({1, 11, CURRENT_STATE})
+_GENERAL_TAXATION: Final = 1
+_EXCISE, _SERVICES_ONLY, _GAMBLING = 1 << 6, 1 << 9, 1 << 10
 _LATE: Final = timedelta(hours=2)
 _CODE_CONFLICT: Final = 11
 
@@ -229,11 +231,22 @@ def _report(facts: RegisterFacts, fn: FnFacts, event: DocumentAccepted, place: Z
             facts.silence_since = at
         facts.autonomous = autonomous
     if code in REGISTRATION_CODES:
-        fn.taxation_systems = number(document, 1062, 1)
+        fn.mode = _mode(document)
         if fd == 1:
             fn.activated_at = issued_at(document, place, at)
     if code == CLOSE_FN:
         fn.closed_at = at
+
+
+def _mode(document: Document) -> FnMode:
+    usage = number(document, 1290, 4) or 0
+    return FnMode(
+        autonomous=flag(document, 1002) is True,
+        general_taxation=bool((number(document, 1062, 1) or 0) & _GENERAL_TAXATION),
+        services_only=flag(document, 1109) is True or bool(usage & _SERVICES_ONLY),
+        excise=flag(document, 1207) is True or bool(usage & _EXCISE),
+        gambling=flag(document, 1193) is True or bool(usage & _GAMBLING),
+    )
 
 
 def _later(made_at: datetime, days: int) -> datetime:

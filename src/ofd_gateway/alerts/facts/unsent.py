@@ -39,20 +39,23 @@ def runs_after(runs: tuple[DayRun, ...], issued: date, fd: int, at: datetime) ->
 def after_report(fn: FnFacts, document: Document, fd: int, at: datetime, place: ZoneInfo) -> Unsent | None:
     """What is stuck in the FN after a report (documents 2, 5, 21); `fn` has already counted the report itself.
 
-    Days that explained the FN's documents are forgotten when nothing is stuck.
+    Days before the oldest document that the FN still counts are forgotten.
     """
     count = number(document, 1097, 4)
     flagged = flag(document, 1053) is True
     if count == 0:
-        _forget_days(fn)
+        fn.runs = fn.runs[-_RUNS_KEPT:]
         return None
     if count is None:
         return _by_flag(fn, document, fd, at) if flagged else _without_flag(fn, document)
     dated = day(document, 1098)
     first_fd = number(document, 1116, 4) or None
     if dated is not None and _delivered(fn, first_fd or fd - count, fd, dated):
-        _forget_days(fn)
+        fn.runs = tuple(run for run in fn.runs[:-_RUNS_KEPT] if run.day >= dated) + fn.runs[-_RUNS_KEPT:]
         return None
+    known = fn.unsent
+    if first_fd is None and known is not None and known.dated == dated:
+        first_fd = known.first_fd
     return Unsent(
         key=_key(fn, dated, first_fd, fd),
         since=_since(document, dated, at, place),
@@ -74,10 +77,6 @@ def after_arrival(unsent: Unsent, fd: int, issued: date | None) -> Unsent | None
     if unsent.first_fd is not None:
         return None if fd == unsent.first_fd else unsent
     return None if unsent.dated is None or issued == unsent.dated else unsent
-
-
-def _forget_days(fn: FnFacts) -> None:
-    fn.runs = fn.runs[-_RUNS_KEPT:]
 
 
 def _without_flag(fn: FnFacts, document: Document) -> Unsent | None:

@@ -79,10 +79,12 @@ PROTOCOL_REASONS = set(get_args(Reason))
 BODY_REASONS = reasons(SOURCE / "crypto.py", frozenset({"BodyUnreadable"})) | reasons(
     SOURCE / "intake", frozenset({"Unreadable"})
 )
+FORMAT_REASONS = reasons(SOURCE / "ffd", frozenset({"BrokenTlv", "FormatError"}))
 
 
 def test_the_reasons_are_found():
     assert {"session_signature", "container_crc", "truncated"} <= PROTOCOL_REASONS
+    assert {"tlv_truncated", "tlv_overrun"} <= FORMAT_REASONS
     assert {"encrypted_or_corrupt", "document_code", "unknown_fn"} <= BODY_REASONS
 
 
@@ -91,7 +93,7 @@ def test_every_reason_of_the_protocol_is_documented(reason):
     assert f"`{reason}`" in page("protocol.md")
 
 
-@pytest.mark.parametrize("reason", sorted(BODY_REASONS))
+@pytest.mark.parametrize("reason", sorted(BODY_REASONS | FORMAT_REASONS))
 def test_every_reason_of_an_unreadable_body_is_documented(reason):
     assert f"`{reason}`" in page("server-behaviour.md")
 

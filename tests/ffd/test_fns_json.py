@@ -252,6 +252,8 @@ def test_vat_of_2025_is_nested() -> None:
     assert body_of(tlv(1209, b"\x04"), tlv(1115, entry))["amountsReceiptNds"] == {
         "amountsNds": [{"nds": 11, "ndsSum": 42}]
     }
+    assert body_of(tlv(1209, b"\x04"), tlv(1115, b""))["amountsReceiptNds"] == {}
+    assert body_of(tlv(1115, b""))["addressToCheckFiscalSign"] == ""
     assert body_of(tlv(1115, b"nalog.ru"))["addressToCheckFiscalSign"] == "nalog.ru"
     assert body_of(tlv(1119, b"+79991112233"))["operatorPhoneToReceive"] == ["+79991112233"]
 

@@ -110,8 +110,8 @@ def _untagged(value: object, parent: int, ffd: str, path: str) -> Iterator[Recor
             yield _BUYER, assemble(_BUYER, _records(value, _BUYER, ffd, path))
         else:
             yield from _records(value, parent, ffd, path)
-    elif isinstance(value, Mapping):
-        yield from _vat(value, ffd)
+    else:
+        yield from _vat(cast("Mapping[VatRate, int]", value), ffd)
 
 
 def _value(spec: TagSpec, value: object, ffd: str, path: str) -> bytes:

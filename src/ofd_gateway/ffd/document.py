@@ -10,7 +10,7 @@ import msgspec
 from ofd_gateway.ffd.dictionary import FFD_VERSIONS, TagSpec, document_kind, lookup
 from ofd_gateway.ffd.errors import FormatError
 from ofd_gateway.ffd.tlv import HEAD_BYTES, STRUCTURE_TAGS, BrokenTlv, Structure, tlv, walk
-from ofd_gateway.ffd.values import ENCODING, Value, as_local_datetime, decode_uint, decode_value
+from ofd_gateway.ffd.values import ENCODING, TagKind, Value, as_local_datetime, decode_uint, decode_value
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -250,12 +250,14 @@ def _fields(structure: Structure, parent: int, path: str, document: Document) ->
         counts[tag] = index + 1
         here = f"{path}.{_step(spec, tag, index)}"
         start = offset + HEAD_BYTES
+        children: tuple[Field, ...] | None
         if isinstance(value, Structure):
             raw = document.raw[start : start + value.size]
             meaning, children = None, _fields(value, tag, here, document)
         else:
-            raw, children = value, None
+            raw = value
             meaning = None if spec is None else decode_value(spec, value)
+            children = () if spec is not None and spec.kind is TagKind.STLV and not value else None
         fields.append(Field(tag=tag, spec=spec, offset=offset, raw=raw, value=meaning, children=children, path=here))
     return tuple(fields)
 

@@ -12,7 +12,7 @@ from ofd_gateway.ffd.dictionary import TagSpec, lookup, lookup_name
 from ofd_gateway.ffd.document import printed_fiscal_sign
 from ofd_gateway.ffd.fns_reading import CODE_KEYS, from_fns_json
 from ofd_gateway.ffd.tlv import Structure
-from ofd_gateway.ffd.values import decode_value, plain_decimal
+from ofd_gateway.ffd.values import TagKind, decode_value, plain_decimal
 
 if TYPE_CHECKING:
     from ofd_gateway.ffd.dictionary import Names
@@ -91,6 +91,8 @@ def _meaning(tag: int, spec: TagSpec | None, value: bytes | Structure, ffd: str,
         return value.hex()
     if tag == _FISCAL_SIGN and len(value) == _FISCAL_SIGN_BYTES:
         return printed_fiscal_sign(value)
+    if spec.kind is TagKind.STLV and not value:
+        return {}
     meaning = decode_value(spec, value)
     if meaning is None:
         return value.hex()

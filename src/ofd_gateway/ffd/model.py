@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping  # noqa: TC003  read from annotations at run time
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime  # noqa: TC003  read from annotations at run time
+from datetime import datetime
 from typing import Annotated, ClassVar
 
 from ofd_gateway.ffd.parts import (

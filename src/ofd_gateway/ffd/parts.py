@@ -8,8 +8,8 @@ from __future__ import annotations
 import enum
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime  # noqa: TC003  read from annotations at run time
-from decimal import Decimal  # noqa: TC003  read from annotations at run time
+from datetime import datetime
+from decimal import Decimal
 from typing import Annotated
 
 __all__ = [

@@ -44,7 +44,7 @@ _read_head = _HEAD.unpack_from
 _write_head = _HEAD.pack
 
 
-class BrokenTlv(Exception):  # noqa: N818 - a signal inside this room; FormatError is what leaves it
+class BrokenTlv(Exception):
     """Where a walk stopped: the reason's slug, the offset of the head that is wrong, and what is wrong with it."""
 
     def __init__(self, reason: str, offset: int, detail: str) -> None:

@@ -6,6 +6,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Final
 
 from ofd_gateway.ffd.document import printed_fiscal_sign
+from ofd_gateway.ffd.enumerations import describe
 from ofd_gateway.ffd.values import TagKind, as_local_datetime, plain_decimal
 
 if TYPE_CHECKING:
@@ -48,7 +49,7 @@ def meaning_of(field: Field, document: Document) -> str:
     """What the value of a field says; empty where its bytes say it all.
 
     Text stands in quotes with control characters escaped, money in roubles, times as date and time (wall clock of the
-    register, UTC in document 7), the fiscal sign as it is printed.
+    register, UTC in document 7), the fiscal sign as it is printed; values and bits of closed sets are spelled out.
     """
     spec, value = field.spec, field.value
     if spec is None or field.children is not None:
@@ -62,8 +63,14 @@ def meaning_of(field: Field, document: Document) -> str:
     if isinstance(value, Decimal):
         return plain_decimal(value)
     if isinstance(value, str):
-        return '"' + "".join(sign if sign.isprintable() else ascii(sign)[1:-1] for sign in value) + '"'
-    return _number(spec, value, document)
+        text = "".join(sign if sign.isprintable() else ascii(sign)[1:-1] for sign in value)
+        return f'"{text}"{_spelled_out(spec, value)}'
+    return f"{_number(spec, value, document)}{_spelled_out(spec, value)}"
+
+
+def _spelled_out(spec: TagSpec, value: int | str) -> str:
+    words = describe(spec.tag, value) if spec.enum_ref else ""
+    return f": {words} / {describe(spec.tag, value, language='en').replace('_', ' ')}" if words else ""
 
 
 def _number(spec: TagSpec, value: int, document: Document) -> str:

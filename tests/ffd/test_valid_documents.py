@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from ofd_gateway.ffd import Document
 
 SIGN = bytes.fromhex("8106f27418108e59")
-THOROUGH = settings(max_examples=200, suppress_health_check=[HealthCheck.too_slow], deadline=None)
+THOROUGH = settings(max_examples=100, suppress_health_check=[HealthCheck.too_slow], deadline=None)
 
 
 def multiset(document: Document) -> object:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final, Literal
 import msgspec
 
 from ofd_gateway.ffd.tlv import Structure
-from ofd_gateway.ffd.values import TagKind, fits
+from ofd_gateway.ffd.values import TagKind, fits, widths_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -59,6 +59,7 @@ class TagSpec(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One meaning of one tag (реквизит); a reused number has several.
 
     `length` is the exact length of a value when `fixed`, else the largest one; None when the orders set none.
+    `widths` are the lengths of an integer that is not of variable length, empty for other kinds.
     `parents` are the tags or document codes it may stand in, `since` and `until` the format versions.
     """
 
@@ -66,6 +67,7 @@ class TagSpec(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     name_en: str
     name_ru: str
     kind: TagKind
+    widths: tuple[int, ...]
     fixed: bool
     length: int | None
     repeatable: bool
@@ -214,6 +216,7 @@ def _spec(row: list[str]) -> TagSpec:
         name_en=name_en,
         name_ru=name_ru,
         kind=TagKind(kind),
+        widths=widths_of(int(tag), TagKind(kind)),
         fixed=length.startswith("="),
         length=int(length[1:]) if length else None,
         repeatable=repeat == "*",

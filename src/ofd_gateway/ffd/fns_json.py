@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import base64
+import functools
 from decimal import Decimal
 from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from ofd_gateway.ffd.dictionary import TagSpec, lookup, lookup_name
+from ofd_gateway.ffd.dictionary import TagSpec, lookup, lookup_name, meanings
 from ofd_gateway.ffd.document import printed_fiscal_sign
 from ofd_gateway.ffd.fns_reading import CODE_KEYS, from_fns_json
 from ofd_gateway.ffd.tlv import Structure
@@ -64,8 +65,7 @@ def _object(structure: Structure, parent: int, ffd: str, names: Names) -> dict[s
     found: dict[str, object] = {}
     lists: dict[str, list[object]] = {}
     for tag, value in zip(structure.tags, structure.values, strict=True):
-        spec = lookup(tag, parent, ffd=ffd, content=value)
-        key = str(tag) if spec is None else _key(spec, parent, ffd, names)
+        spec, key = _only_meaning(tag, parent, ffd, names) or _meaning_by_content(tag, value, parent, ffd, names)
         meaning = _meaning(tag, spec, value, ffd, names)
         if key in lists:
             lists[key].append(meaning)
@@ -76,6 +76,22 @@ def _object(structure: Structure, parent: int, ffd: str, names: Names) -> dict[s
         else:
             found[key] = meaning
     return found
+
+
+@functools.lru_cache(maxsize=4096)
+def _only_meaning(tag: int, parent: int, ffd: str, names: Names) -> tuple[TagSpec | None, str] | None:
+    """The meaning and the key of a tag that is told without looking at its value, None for a reused number."""
+    found = meanings(tag)
+    if not found:
+        return None, str(tag)
+    return (found[0], _key(found[0], parent, ffd, names)) if len(found) == 1 else None
+
+
+def _meaning_by_content(
+    tag: int, value: bytes | Structure, parent: int, ffd: str, names: Names
+) -> tuple[TagSpec | None, str]:
+    spec = lookup(tag, parent, ffd=ffd, content=value)
+    return spec, str(tag) if spec is None else _key(spec, parent, ffd, names)
 
 
 def _key(spec: TagSpec, parent: int, ffd: str, names: Names) -> str:

@@ -26,6 +26,7 @@ __all__ = [
     "encode_vln",
     "fits",
     "plain_decimal",
+    "widths_of",
 ]
 
 ENCODING: Final = "cp866"
@@ -69,7 +70,6 @@ _WIDTHS: Final = {
     TagKind.BITS32: 4,
     TagKind.UNIXTIME: 4,
 }
-_INTEGERS: Final = frozenset({*_WIDTHS, TagKind.VLN})
 _WIDTHS_BY_TAG: Final = {1213: (2, 4)}
 """Registers send 1213 in two bytes as the orders say or in four; both are read."""
 
@@ -81,16 +81,17 @@ _U32_MAX: Final = 0xFFFFFFFF
 
 def fits(spec: TagSpec, raw: bytes) -> bool:
     """Whether `raw` has a length from which a value of this kind can be read; the limits of the orders are stricter."""
+    if spec.widths:
+        return not raw or len(raw) in spec.widths
     kind = spec.kind
     if kind is TagKind.STRING or kind is TagKind.BYTES:
         return True
-    if not raw:
-        return kind is not TagKind.STLV
-    if kind is TagKind.VLN or kind is TagKind.FVLN:
-        return len(raw) <= max(_VLN_BYTES, spec.length or 0)
-    if kind is TagKind.STLV:
-        return False
-    return len(raw) in _WIDTHS_BY_TAG.get(spec.tag, (_WIDTHS[kind],))
+    return kind is not TagKind.STLV and len(raw) <= max(_VLN_BYTES, spec.length or 0)
+
+
+def widths_of(tag: int, kind: TagKind) -> tuple[int, ...]:
+    """Lengths an integer of this kind may have on the wire; empty for kinds of any length."""
+    return _WIDTHS_BY_TAG.get(tag) or ((_WIDTHS[kind],) if kind in _WIDTHS else ())
 
 
 def decode_value(spec: TagSpec, raw: bytes) -> Value | None:
@@ -102,8 +103,8 @@ def decode_value(spec: TagSpec, raw: bytes) -> Value | None:
     if not fits(spec, raw):
         return None
     kind = spec.kind
-    if kind in _INTEGERS:
-        return decode_uint(raw)
+    if spec.widths or kind is TagKind.VLN:
+        return int.from_bytes(raw, "little")
     if kind is TagKind.STRING:
         return raw.decode(ENCODING)
     if kind is TagKind.FVLN:

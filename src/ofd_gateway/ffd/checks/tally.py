@@ -1,0 +1,183 @@
+"""What the items of a receipt add up to (предметы расчёта): one pass that judges each item and keeps the sums."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from ofd_gateway.ffd.checks.agents import judge_agent
+from ofd_gateway.ffd.checks.fields import describe, examine_children, report_length
+from ofd_gateway.ffd.checks.shape import shape_of
+from ofd_gateway.ffd.checks.sums import judge_item_sum
+from ofd_gateway.ffd.checks.vat import LEGACY_CODES, NO_CODE, RATE_CODES, judge_item_vat
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from ofd_gateway.ffd.checks.place import Spot
+    from ofd_gateway.ffd.checks.plan import Plan, TagRule
+    from ofd_gateway.ffd.checks.report import Report
+    from ofd_gateway.ffd.checks.shape import Shape
+    from ofd_gateway.ffd.checks.vat import Rates
+    from ofd_gateway.ffd.tlv import Structure
+
+__all__ = ["Tally", "tally_items"]
+
+_NAME, _PRICE, _QUANTITY, _SUM, _RATE, _VAT, _METHOD, _AGENT = 1030, 1079, 1023, 1043, 1199, 1200, 1214, 1222
+_MODIFIER, _FRACTION = 1112, 1291
+_NUMBER_BYTES: Final = 8
+_CREDIT_PAYMENT: Final = b"\x07"
+_CODES: Final = {bytes((code,)): code for code in range(1, RATE_CODES)}
+_POWERS: Final = tuple(10**places for places in range(256))
+_as_number = int.from_bytes
+
+
+class Tally:
+    """Sums over the items of one receipt. Lists are indexed by VAT rate code (1199); 0 is "no code known".
+
+    `is_known` is False when an item has no readable sum: then totals cannot be compared. `credits`, `unrated` and
+    `undescribed` are positions, in the root, of items with 1214=7, without a rate, and without 1030, 1079 or 1023.
+    """
+
+    __slots__ = ("bases", "count", "counts", "credits", "is_known", "total", "undescribed", "unrated", "vats")
+
+    def __init__(self, count: int) -> None:
+        self.count = count
+        self.total = 0
+        self.is_known = True
+        self.counts = [0] * RATE_CODES
+        self.bases = [0] * RATE_CODES
+        self.vats = [0] * RATE_CODES
+        self.credits: list[int] = []
+        self.unrated: list[int] = []
+        self.undescribed: list[int] = []
+
+
+class _Roles:
+    """Where the fields of an item stand; -1 when absent."""
+
+    __slots__ = (
+        "has_product",
+        "is_special",
+        "legacy_vat",
+        "method",
+        "money",
+        "price",
+        "quantity",
+        "rate",
+        "sum",
+        "vat",
+    )
+
+    def __init__(self, shape: Shape) -> None:
+        at = shape.at
+        self.price, self.quantity, self.sum = at.get(_PRICE, -1), at.get(_QUANTITY, -1), at.get(_SUM, -1)
+        self.rate, self.vat, self.method = at.get(_RATE, -1), at.get(_VAT, -1), at.get(_METHOD, -1)
+        self.money = [position for position in (self.price, self.quantity, self.sum, self.vat) if position >= 0]
+        self.has_product = min(self.price, self.quantity, self.sum) >= 0 and not (_MODIFIER in at or _FRACTION in at)
+        self.legacy_vat = tuple((code, tag) for tag, code in LEGACY_CODES.items() if tag in at)
+        is_described = _NAME in at and self.price >= 0 and self.quantity >= 0
+        self.is_special = _AGENT in at or bool(self.legacy_vat) or not is_described
+
+
+def tally_items(
+    items: Sequence[Structure],
+    positions: Sequence[int],
+    root: Spot,
+    rule: TagRule,
+    plan: Plan,
+    rates: Rates,
+    report: Report,
+) -> Tally:
+    """Judges every item and adds them up.
+
+    `positions` are those of the items in the root; `rule` is that of an item in the root,
+    `plan` that of the fields of an item.
+    """
+    tally = Tally(len(items))
+    counts, bases, vats = tally.counts, tally.bases, tally.vats
+    largest = rule.limit or 0
+    last_tags: list[int] = []
+    for position, item in zip(positions, items, strict=True):
+        if item.tags != last_tags:
+            last_tags = item.tags
+            shape, roles = _shape(plan, last_tags)
+            price_at, quantity_at, sum_at = roles.price, roles.quantity, roles.sum
+            rate_at, vat_at, method_at, has_product = roles.rate, roles.vat, roles.method, roles.has_product
+            is_plain = shape.faultless and shape.bounded_bytes <= largest
+        values = item.values
+        if not (is_plain and shape.has_sound_leaves(values)):
+            spot = root.child(item, position)
+            _judge_fields(spot, rule, plan, shape, report)
+            if sum_at < 0 or not _is_readable(item, roles):
+                tally.is_known = False
+                continue
+        amount = _as_number(values[sum_at], "little")  # type: ignore[arg-type]  # a leaf is bytes
+        tally.total += amount
+        if has_product:
+            quantity: bytes = values[quantity_at]  # type: ignore[assignment]  # a leaf is bytes
+            product = _as_number(values[price_at], "little") * _as_number(quantity[1:], "little")  # type: ignore[arg-type]
+            power = _POWERS[quantity[0]] if quantity else 1
+            if abs(amount * power - product) * 2 > power:
+                judge_item_sum(amount, product, power, root.child(item, position), report)
+        if rate_at >= 0:
+            code = _CODES.get(values[rate_at], NO_CODE)  # type: ignore[arg-type]  # a leaf is bytes
+            counts[code] += 1
+            bases[code] += amount
+            part, whole = rates[code]
+            if vat_at >= 0:
+                vat = _as_number(values[vat_at], "little")  # type: ignore[arg-type]  # a leaf is bytes
+                vats[code] += vat
+                if abs(vat * whole - amount * part) > whole and code:
+                    judge_item_vat(vat, amount, (part, whole), root.child(item, position), report)
+            else:
+                vats[code] += (2 * amount * part + whole) // (2 * whole)
+        else:
+            tally.unrated.append(position)
+        if method_at >= 0 and values[method_at] == _CREDIT_PAYMENT:
+            tally.credits.append(position)
+        if roles.is_special:
+            _judge_special(root.child(item, position), roles, amount, tally, rates, report)
+    return tally
+
+
+def _shape(plan: Plan, tags: list[int]) -> tuple[Shape, _Roles]:
+    shape = shape_of(plan, tags)
+    roles = shape.roles
+    if not isinstance(roles, _Roles):
+        roles = shape.roles = _Roles(shape)
+    return shape, roles
+
+
+def _judge_fields(spot: Spot, rule: TagRule, plan: Plan, shape: Shape, report: Report) -> None:
+    item = spot.structure
+    if rule.limit is not None and shape.bounded_bytes > rule.limit and (size := item.size) > rule.limit:
+        report_length(spot.above or spot, spot.position, rule, size, report)
+    if not shape.is_clean(item.values):
+        describe(spot, plan, shape, report)
+    if shape.children:
+        examine_children(spot, plan, report)
+
+
+def _is_readable(item: Structure, roles: _Roles) -> bool:
+    return all(len(item.values[position]) <= _NUMBER_BYTES for position in roles.money)  # type: ignore[arg-type]
+
+
+def _judge_special(spot: Spot, roles: _Roles, amount: int, tally: Tally, rates: Rates, report: Report) -> None:
+    fields = spot.structure.by_tag
+    if _AGENT in fields:
+        judge_agent(spot, report)
+    if not (_NAME in fields and _PRICE in fields and _QUANTITY in fields):
+        tally.undescribed.append(spot.position)
+    if roles.rate >= 0 or not roles.legacy_vat:
+        return
+    tally.unrated.pop()
+    for code, tag in roles.legacy_vat:
+        raw = fields[tag]
+        vat = _as_number(raw, "little") if isinstance(raw, bytes) and len(raw) <= _NUMBER_BYTES else 0
+        tally.counts[code] += 1
+        part, whole = rates[code]
+        tally.bases[code] += amount
+        if part:
+            tally.vats[code] += vat
+            if len(roles.legacy_vat) == 1:
+                judge_item_vat(vat, amount, (part, whole), spot, report, tag)

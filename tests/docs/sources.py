@@ -12,7 +12,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from pathlib import Path
 
-_EVENT = re.compile(r"[a-z_]+(\.[a-z_]+)+")
+ANYTHING = "*"
+"""Stands for what an f-string puts in."""
+
+_EVENT = re.compile(r"[a-z_]+(\.[a-z_*]+)+")
 _SLUG = re.compile(r"[a-z]+(_[a-z]+)*")
 _LEVELS = {"debug", "info", "warning", "error", "exception", "critical", "log"}
 
@@ -84,6 +87,8 @@ def _strings(nodes: Iterable[ast.expr]) -> Iterator[str]:
                 yield text
             case ast.IfExp():
                 yield from _strings([node.body, node.orelse])
+            case ast.JoinedStr():
+                yield "".join(part.value if isinstance(part, ast.Constant) else ANYTHING for part in node.values)
 
 
 def _name(node: ast.expr) -> str:

@@ -52,6 +52,10 @@ def minutes(count: float) -> timedelta:
     return timedelta(minutes=count)
 
 
+def seconds(count: float) -> timedelta:
+    return timedelta(seconds=count)
+
+
 def local(text: str) -> datetime:
     """What a register's clock shows: naive."""
     return datetime.fromisoformat(text)

@@ -19,7 +19,7 @@ from ofd_gateway.alerts.events import (
 )
 from ofd_gateway.alerts.model import AlertType, Evidence, Level, Subject, SubjectKind, Transition, TransitionKind
 from ofd_gateway.alerts.parameters import ParameterError, Parameters, customise
-from ofd_gateway.alerts.rules import RULES
+from ofd_gateway.alerts.rules import RULES, Rule
 from ofd_gateway.alerts.state import State, adopt, customer_state, decode_state, encode_state, register_state
 
 __all__ = [
@@ -41,6 +41,7 @@ __all__ = [
     "Parameters",
     "RegisterConfigured",
     "RegisterRemoved",
+    "Rule",
     "RuleFailure",
     "ServicePaid",
     "State",

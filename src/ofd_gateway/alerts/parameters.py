@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import zlib
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final
+from zoneinfo import ZoneInfoNotFoundError
 
 import msgspec
 
 from ofd_gateway.alerts.durations import DurationError, parse_duration
 from ofd_gateway.alerts.events import DownTime
+from ofd_gateway.alerts.timeline import zone
 from ofd_gateway.errors import OfdGatewayError
 
 if TYPE_CHECKING:
@@ -29,6 +31,8 @@ __all__ = [
     "ShiftTooLongParameters",
     "customise",
 ]
+
+Count = Annotated[int, msgspec.Meta(gt=0)]
 
 _OPERATORS_OWN: Final = frozenset({"down_times", "mark"})
 
@@ -69,8 +73,8 @@ class FnFillingParameters(msgspec.Struct, frozen=True, kw_only=True):
     """`percent` of `capacity` documents; `capacities` by the first digits of the FN number, the longest match wins."""
 
     percent: tuple[int, ...] = (80, 90, 95)
-    capacity: int = 250_000
-    capacities: dict[str, int] = {}
+    capacity: Count = 250_000
+    capacities: dict[str, Count] = {}
 
     def capacity_of(self, fn: str) -> int:
         """Documents that the FN of that number can hold (ёмкость ФН), an estimate."""
@@ -97,7 +101,7 @@ class DocumentsUnsentParameters(msgspec.Struct, frozen=True, kw_only=True):
 class FnsRejectedParameters(msgspec.Struct, frozen=True, kw_only=True):
     """`many` refusals of one code in one day, and a queue whose oldest document waits for `stuck_after`."""
 
-    many: int = 10
+    many: Count = 10
     stuck_after: timedelta = timedelta(hours=24)
 
 
@@ -154,7 +158,7 @@ def customise(parameters: Parameters, overrides: Mapping[str, object]) -> Parame
         if name in _OPERATORS_OWN or name not in parameters.__struct_fields__:
             raise ParameterError(name, "there is no such rule or parameter")
         group = getattr(parameters, name)
-        changed[name] = _group(name, group, value) if isinstance(group, msgspec.Struct) else _as(name, value, str)
+        changed[name] = _group(name, group, value) if isinstance(group, msgspec.Struct) else _timezone(name, value)
     return msgspec.structs.replace(parameters, **changed)
 
 
@@ -171,12 +175,19 @@ def _group(name: str, group: msgspec.Struct, overrides: object) -> msgspec.Struc
     return msgspec.structs.replace(group, **changed)
 
 
+def _timezone(name: str, value: object) -> str:
+    try:
+        return zone(str(value)).key
+    except ZoneInfoNotFoundError as error:
+        raise ParameterError(name, f"{value!r} is no time zone") from error
+
+
 def _as(dotted: str, value: object, kind: Any) -> object:
     try:
         if kind is timedelta:
-            return parse_duration(value) if isinstance(value, str) else _exactly(value, timedelta)
+            return _duration(value)
         if kind == tuple[timedelta, ...]:
-            return tuple(parse_duration(part) if isinstance(part, str) else part for part in _parts(value))
+            return tuple(_duration(part) for part in _parts(value))
         if kind == tuple[int, ...]:
             return tuple(int(part) for part in _parts(value))
         return msgspec.convert(value, kind, strict=False)
@@ -184,10 +195,12 @@ def _as(dotted: str, value: object, kind: Any) -> object:
         raise ParameterError(dotted, str(error)) from error
 
 
-def _exactly(value: object, kind: type) -> object:
-    if not isinstance(value, kind):
-        raise TypeError(f"{value!r} is no {kind.__name__}")
-    return value
+def _duration(value: object) -> timedelta:
+    if isinstance(value, str):
+        return parse_duration(value)
+    if isinstance(value, timedelta):
+        return value
+    raise TypeError(f"{value!r} is no duration")
 
 
 def _parts(value: object) -> list[Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from datetime import timedelta
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple, assert_never
 
 import msgspec
 
@@ -84,6 +84,8 @@ def observe_register(facts: RegisterFacts, event: RegisterEvent, timezone: str) 
             _reject(after, event.code, event.text, event.at, event.fn, event.fd, place, by_us=False)
         case FnsQueueMoved():
             _queue_moved(after, event)
+        case _:
+            assert_never(event)
     return Observed(after, ordinary=False)
 
 

@@ -286,7 +286,26 @@ def test_a_shift_of_more_than_a_day() -> None:
 def test_a_shift_that_was_opened_a_day_ago_by_the_register_clock() -> None:
     stage = Stage()
     stage.document(OPEN_SHIFT, issued=local("2026-03-01T09:00"))
+    assert stage.told(SHIFT) == []
+    stage.wait(timedelta(seconds=5))
     assert stage.told(SHIFT) == [("opened", "24h")]
+
+
+def test_shifts_of_a_register_that_catches_up_are_no_long_shifts() -> None:
+    stage = Stage().begin()
+    stage.document(CLOSE_SHIFT)
+    stage.now += days(3)
+    first = local("2026-03-03T09:00")
+    for day in range(3):
+        stage.document(OPEN_SHIFT, issued=first + days(day))
+        for _ in range(20):
+            stage.now += timedelta(seconds=1)
+            stage.document(RECEIPT, issued=first + days(day) + hours(2))
+        if day < 2:
+            stage.document(CLOSE_SHIFT, issued=first + days(day) + hours(9))
+    assert stage.told(SHIFT) == []
+    stage.wait(hours(30))
+    assert [change.episode for change in stage.changes(SHIFT)] == [f"{FN}:4"]
 
 
 def test_a_register_clock_ahead_opens_the_shift_at_arrival() -> None:

@@ -62,7 +62,10 @@ class Unsent(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 
 
 class DayRun(msgspec.Struct, frozen=True, gc=False, array_like=True):
-    """From document `first_fd` on, which arrived then, the FN's documents are dated `day`."""
+    """From document `first_fd` on, the FN's documents are dated `day`.
+
+    `arrived_at` is the arrival of the last of them, while the day lasts that of the first.
+    """
 
     day: date
     first_fd: int

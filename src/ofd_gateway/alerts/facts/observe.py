@@ -115,7 +115,8 @@ def _document(facts: RegisterFacts, event: DocumentAccepted, place: ZoneInfo) ->
     if issued_at_local is not None:
         _lateness(facts, at, issued_at_local, place)
         if newest and (not fn.runs or fn.runs[-1].day != issued_at_local.date()):
-            fn.runs = runs_after(fn.runs, issued_at_local.date(), fd, at)
+            before_at = facts.last.at if facts.last is not None and facts.last.fn == event.fn else None
+            fn.runs = runs_after(fn.runs, issued_at_local.date(), fd, at, before_at)
     if sale:
         ordinary = ordinary and facts.silence_since is not None and facts.silence_since <= at
         facts.silence_since = facts.last_receipt_at = at

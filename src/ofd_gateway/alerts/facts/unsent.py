@@ -31,8 +31,13 @@ _CURRENT_STATE: Final = 21
 _LONGEST_STUCK: Final = timedelta(days=40)
 
 
-def runs_after(runs: tuple[DayRun, ...], issued: date, fd: int, at: datetime) -> tuple[DayRun, ...]:
-    """The days of an FN's documents, once `fd` of a new day has arrived."""
+def runs_after(
+    runs: tuple[DayRun, ...], issued: date, fd: int, at: datetime, before_at: datetime | None
+) -> tuple[DayRun, ...]:
+    """The days of an FN's documents, once `fd` of a new day has arrived, `before_at` being the arrival before it."""
+    if runs and before_at is not None:
+        last = runs[-1]
+        runs = (*runs[:-1], DayRun(last.day, last.first_fd, before_at))
     return (*runs[-MAX_RUNS + 1 :], DayRun(issued, fd, at))
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from datetime import timedelta
+from typing import TYPE_CHECKING, Final
 
 from ofd_gateway.alerts.facts import RegisterFacts
 from ofd_gateway.alerts.model import AlertType, Verdict
@@ -16,7 +17,10 @@ if TYPE_CHECKING:
     from ofd_gateway.alerts.model import FactValue
     from ofd_gateway.alerts.parameters import Parameters
 
-__all__ = ["RULE", "judge", "next_change"]
+__all__ = ["CATCHING_UP", "RULE", "judge", "next_change"]
+
+CATCHING_UP: Final = timedelta(seconds=5)
+"""After a document that came late the next one may come at once and close the shift."""
 
 
 def judge(facts: RegisterFacts, now: datetime, parameters: Parameters) -> tuple[Verdict, ...]:
@@ -25,7 +29,8 @@ def judge(facts: RegisterFacts, now: datetime, parameters: Parameters) -> tuple[
     if open_shift is None:
         return ()
     fn, shift = open_shift
-    level = crossed_after(now - shift.opened_at, (parameters.shift_too_long.after,), days_from=HOURS_BELOW)
+    too_long = crossed_after(now - shift.opened_at, (parameters.shift_too_long.after,), days_from=HOURS_BELOW)
+    level = too_long if now >= _settled_at(facts, shift) else None
     told: dict[str, FactValue] = {}
     if level:
         told = {
@@ -50,12 +55,21 @@ def next_change(facts: RegisterFacts, now: datetime, parameters: Parameters) -> 
     open_shift = _open_shift(facts)
     if open_shift is None:
         return None
-    return next_after((parameters.shift_too_long.after,), now, open_shift[1].opened_at.__add__)
+    shift = open_shift[1]
+    settled_at = _settled_at(facts, shift)
+    return next_after((parameters.shift_too_long.after,), now, lambda after: max(shift.opened_at + after, settled_at))
 
 
 def aftermath(facts: RegisterFacts, now: datetime, parameters: Parameters) -> dict[str, FactValue]:
     """The register whose shift is closed."""
     return about_register(facts)
+
+
+def _settled_at(facts: RegisterFacts, shift: Shift) -> datetime:
+    """The moment from which the shift may be judged: not while a register that was offline sends its documents."""
+    if facts.came_late and facts.last is not None:
+        return facts.last.at + CATCHING_UP
+    return shift.opened_at
 
 
 def _open_shift(facts: RegisterFacts) -> tuple[FnFacts, Shift] | None:

@@ -10,7 +10,9 @@ __all__ = ["CONFIDENCES", "EVIDENCE", "TableError", "known_evidence"]
 
 EVIDENCE: Final = {
     "O17": "order ММВ-7-20/229@, release of 2017; after the colon the numbers of its tables",
-    "O21": "order ЕД-7-20/662@, edition of 2023, by public fact tables; after the colon the numbers of its tables",
+    "O21": (
+        "order ЕД-7-20/662@, edition of 2023, as public fact tables give it; after the colon the numbers of its tables"
+    ),
     "O25": "orders ЕД-7-20/236@ and ЕД-7-20/1050@ of 2025, as the accounting press gives them",
     "VAT": "amendments for VAT of 5, 7 and 22 %, with real receipts",
     "YA": "schemas and code of a public OFD client of 2016 and 2017",

@@ -24,6 +24,8 @@ ITEM: Final = 1059
 
 _CASHIER: Final = 1021
 _JUDGED_APART: Final = frozenset({ITEM, _CASHIER})
+_HEAD: Final = frozenset({1012, 1018, 1037, 1040, 1041, 1077})
+"""Tags that the FN itself writes into every document."""
 _CONFIRMATION: Final = 7
 
 _WIDTHS: Final = {
@@ -128,7 +130,7 @@ class Plan:
         self.demands_cashier = _CASHIER in demanded
         self.demanded = tuple(tag for tag in demanded if tag not in _JUDGED_APART)
         self.rules = {
-            tag: TagRule(spec, place, ffd=ffd, lowered=ffd == "1.0" and tag not in self.demanded)
+            tag: TagRule(spec, place, ffd=ffd, lowered=ffd == "1.0" and tag not in self.demanded and tag not in _HEAD)
             for tag, place in found.items()
             if (spec := lookup(tag, parent or document, ffd=ffd)) is not None
         }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, cast
 
 from ofd_gateway.ffd.checks.agents import judge_root_agent
 from ofd_gateway.ffd.checks.plan import ITEM
@@ -85,18 +85,20 @@ def _judge_items(spot: Spot, plan: Plan, tally: Tally, issued_at: int | None, re
 
 
 def _judge_description(spot: Spot, position: int, wanted: list[int], report: Report) -> None:
-    item = spot.structure.values[position]
-    if isinstance(item, Structure):
-        for tag in wanted:
-            if tag not in item.by_tag:
-                _lacks(spot, position, tag, report)
+    item = _item_at(spot, position)
+    for tag in wanted:
+        if tag not in item.by_tag:
+            _lacks(spot, position, tag, report)
 
 
 def _lacks(spot: Spot, position: int, tag: int, report: Report) -> None:
-    item = spot.structure.values[position]
-    if isinstance(item, Structure):
-        place = spot.child(item, position)
-        report.add("R-P8", path=place.field(tag), tag=tag, offset=item.offset, expected="should be there")
+    item = _item_at(spot, position)
+    place = spot.child(item, position)
+    report.add("R-P8", path=place.field(tag), tag=tag, offset=item.offset, expected="should be there")
+
+
+def _item_at(spot: Spot, position: int) -> Structure:
+    return cast("Structure", spot.structure.values[position])
 
 
 def _judge_correction(spot: Spot, plan: Plan, report: Report) -> None:

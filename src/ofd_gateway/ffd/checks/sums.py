@@ -67,10 +67,12 @@ def judge_total(spot: Spot, tally: Tally, plan: Plan, report: Report) -> None:
     """R-S2, in FFD 1.0 with storno or discounts R-S4: the items add up to the total; whole roubles must agree."""
     fields = spot.structure.by_tag
     total = money(fields, _TOTAL)
-    if total is None or total == tally.total or not tally.is_known:
+    if total is None or not tally.is_known:
         return
     if plan.ffd == "1.0" and (_STORNO in fields or _MODIFIER in fields):
         _judge_legacy_total(spot, tally.total, total, report)
+        return
+    if total == tally.total:
         return
     report.add(
         "R-S2",

@@ -74,14 +74,22 @@ def judge_receipt_vat(spot: Spot, tally: Tally, issued_at: int | None, report: R
     """R-P7 and R-S5 of the whole receipt against its items, R-S6 of the rates they use."""
     fields = spot.structure.by_tag
     counts = tally.counts
+    is_lone_zero = _NO_VAT in fields and _is_lone_zero(spot)
+    if is_lone_zero:
+        report.add(
+            "R-P7",
+            path=spot.field(_NO_VAT),
+            tag=_NO_VAT,
+            offset=spot.offset_of(_NO_VAT),
+            found="0.00",
+            expected="a sum, or no 1105",
+        )
     for tag, code in LEGACY_CODES.items():
         if tag in fields:
-            if tally.count:
+            if tally.count and not is_lone_zero:
                 _judge_sum(spot, tag, code, tally, money(fields, tag), report)
         elif counts[code] and tag not in _TURNOVERS and tally.vats[code]:
             _missing(spot, tag, code, report)
-    if _NO_VAT in fields and money(fields, _NO_VAT) == 0 and _SUMS not in fields:
-        _judge_lone_zero(spot, report)
     if _SUMS in fields or any(counts[_FIRST_NEW_CODE:]):
         _judge_new_rates(spot, tally, issued_at, report)
 
@@ -96,17 +104,11 @@ def _judge_sum(spot: Spot, tag: int, code: int, tally: Tally, stated: int | None
         _differs(spot, tag, stated, expected, report)
 
 
-def _judge_lone_zero(spot: Spot, report: Report) -> None:
+def _is_lone_zero(spot: Spot) -> bool:
+    """Whether 1105=0 is all the receipt says of its tax: drivers refuse such receipts."""
     fields = spot.structure.by_tag
-    if not any(tag in fields for tag in LEGACY_CODES if tag != _NO_VAT):
-        report.add(
-            "R-P7",
-            path=spot.field(_NO_VAT),
-            tag=_NO_VAT,
-            offset=spot.offset_of(_NO_VAT),
-            found="0.00",
-            expected="a sum, or no 1105",
-        )
+    others = (_SUMS, *(tag for tag in LEGACY_CODES if tag != _NO_VAT))
+    return money(fields, _NO_VAT) == 0 and not any(tag in fields for tag in others)
 
 
 def _judge_new_rates(spot: Spot, tally: Tally, issued_at: int | None, report: Report) -> None:

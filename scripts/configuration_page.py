@@ -20,9 +20,12 @@ HEAD = """# Configuration
 Every setting has a default, a TOML key, and an environment variable; the later source wins:
 
 1. the default,
-2. the TOML file named by `--config` or `OFD_GATEWAY_CONFIG`,
-3. the environment: `OFD_GATEWAY_` and the key in capitals, `__` between the levels,
-4. the command line.
+2. the TOML file named by `--config` or `OFD_GATEWAY_CONFIG`; without either, the first that exists of
+   `~/.config/ofd-gateway/config.toml` (`$XDG_CONFIG_HOME` is respected) and `/etc/ofd-gateway/config.toml`,
+3. files in the directory named by `OFD_GATEWAY_SECRETS_DIR`, one value a file, named as the variables are
+   (`OFD_GATEWAY_SMTP__PASSWORD`, in any case): what Docker, Kubernetes and systemd hand over as secrets or credentials,
+4. the environment: `OFD_GATEWAY_` and the key in capitals, `__` between the levels,
+5. the command line.
 
 ```toml
 listen = "0.0.0.0:7777"
@@ -37,7 +40,8 @@ idle_timeout = "10m"
 
 Durations are written like `500ms`, `3s`, `1h30m`, `24h`, `45d`; lists are separated by commas in the environment and
 may be TOML arrays in the file. An unknown key or variable is refused with exit
-code 2, and the message names it. `ofd-gateway check-config` prints the effective settings with secrets masked.
+code 2, and the message names it. `ofd-gateway check-config` prints the effective settings with secrets masked, and
+where each of them comes from.
 
 """
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from ofd_gateway.config_file import usual_config_files
 from ofd_gateway.settings import (
     Settings,
     SettingsError,
@@ -16,6 +17,7 @@ from ofd_gateway.settings import (
     format_duration,
     load_settings,
     parse_duration,
+    sources_of,
 )
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -28,11 +30,16 @@ def _no_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in list(os.environ):
         if name.startswith("OFD_GATEWAY_"):
             monkeypatch.delenv(name)
+    monkeypatch.setenv("XDG_CONFIG_HOME", "/nonexistent")
 
 
 def test_defaults() -> None:
     settings = load_settings()
-    assert (str(settings.listen), str(settings.http), settings.database) == ("127.0.0.1:7777", "127.0.0.1:8080", "embedded")
+    assert (str(settings.listen), str(settings.http), settings.database) == (
+        "127.0.0.1:7777",
+        "127.0.0.1:8080",
+        "embedded",
+    )
     assert settings.state_dir == default_state_dir()
 
 
@@ -86,7 +93,8 @@ def test_a_missing_or_broken_file_is_named(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "seconds"), [("3s", 3), ("24h", 86400), ("45d", 45 * 86400), ("500ms", 0.5), ("1h30m", 5400), (" 2 M ", 120)]
+    ("text", "seconds"),
+    [("3s", 3), ("24h", 86400), ("45d", 45 * 86400), ("500ms", 0.5), ("1h30m", 5400), (" 2 M ", 120)],
 )
 def test_durations(text: str, seconds: float) -> None:
     assert parse_duration(text) == timedelta(seconds=seconds)
@@ -128,3 +136,154 @@ def test_the_page_of_settings_is_current() -> None:
         [sys.executable, str(ROOT / "scripts" / "configuration_page.py"), "--check"], check=False, timeout=60
     )
     assert done.returncode == 0, "run scripts/configuration_page.py"
+
+
+@pytest.mark.parametrize("number", [30, 1.5, True])
+def test_a_duration_needs_a_unit(number: object, tmp_path: Path) -> None:
+    file = tmp_path / "ofd.toml"
+    file.write_text(f"[intake]\nidle_timeout = {str(number).lower()}\n")
+    with pytest.raises(SettingsError, match=r"intake\.idle_timeout: "):
+        load_settings(file)
+
+
+def test_a_duration_beyond_all_bounds_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OFD_GATEWAY_INTAKE__IDLE_TIMEOUT", "9999999999999d")
+    with pytest.raises(SettingsError, match=r"intake\.idle_timeout: .* longer than any duration can be"):
+        load_settings()
+
+
+@pytest.mark.parametrize("text", [":7777", "::1:7777", "[::1]", "host:", "host:port", "host:٣", ""])
+def test_what_is_no_address_is_refused(text: str) -> None:
+    with pytest.raises(SettingsError, match=r"listen: .* is no address"):
+        load_settings(listen=text)
+
+
+def test_the_database_is_embedded_or_a_uri() -> None:
+    for choice in ("embedded", "postgresql://ofd@db.example/ofd", "postgres://db"):
+        assert load_settings(database=choice).database == choice
+    with pytest.raises(SettingsError) as caught:
+        load_settings(database="host=db password=hidden")
+    assert str(caught.value).startswith("database: it is neither")
+    assert "hidden" not in str(caught.value)
+
+
+def test_the_state_directory_is_absolute(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", "/home/somebody")
+    assert load_settings(state_dir="here").state_dir == tmp_path / "here"
+    assert load_settings(state_dir="~/there").state_dir == Path("/home/somebody/there")
+
+
+def test_lists_are_separated_by_commas(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OFD_GATEWAY_ALERTS__REGISTER_SILENT__AFTER", "24h, 3d,")
+    monkeypatch.setenv("OFD_GATEWAY_ALERTS__MESSAGES_LOW__LEFT", "20,5")
+    monkeypatch.setenv("OFD_GATEWAY_ALERTS__OPERATOR_EMAILS", "a@example.org,b@example.org")
+    alerts = load_settings().alerts
+    assert alerts.register_silent.after == [timedelta(hours=24), timedelta(days=3)]
+    assert alerts.messages_low.left == [20, 5]
+    assert alerts.operator_emails == ["a@example.org", "b@example.org"]
+    assert alerts.parameters().register_silent.after == (timedelta(hours=24), timedelta(days=3))
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "complaint"),
+    [
+        ("OFD_GATEWAY_FFD__SEVERITIES", "R-Z99=off", "ffd.severities: there is no rule 'R-Z99'"),
+        ("OFD_GATEWAY_ALERTS__TIMEZONE", "Europe/Nowhere", "alerts.timezone: 'Europe/Nowhere' is no time zone"),
+        ("OFD_GATEWAY_ALERTS__FN_EXPIRING__BEFORE", "45d,soon", "alerts.fn_expiring.before: 'soon' is no duration"),
+    ],
+)
+def test_what_a_room_refuses_is_told_with_its_key(
+    name: str, value: str, complaint: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(name, value)
+    with pytest.raises(SettingsError) as caught:
+        load_settings()
+    assert complaint in str(caught.value)
+
+
+def test_alerts_that_fit_are_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OFD_GATEWAY_ALERTS__TIMEZONE", "Asia/Omsk")
+    monkeypatch.setenv("OFD_GATEWAY_ALERTS__FN_FILLING__CAPACITY", "1000")
+    parameters = load_settings().alerts.parameters()
+    assert (parameters.timezone, parameters.fn_filling.capacity) == ("Asia/Omsk", 1000)
+
+
+def test_secrets_lie_in_files_named_as_variables(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "ofd_gateway_smtp__password").write_text("s3cret\n")
+    (tmp_path / "OFD_GATEWAY_DATABASE").write_text("postgresql://ofd:pw@db/ofd\n")
+    (tmp_path / "of_another_program").write_text("nothing to us\n")
+    monkeypatch.setenv("OFD_GATEWAY_SECRETS_DIR", str(tmp_path))
+    settings = load_settings()
+    assert (settings.smtp.password, settings.database) == ("s3cret", "postgresql://ofd:pw@db/ofd")
+    assert "s3cret" not in repr(settings)
+    assert "pw@" not in repr(settings)
+    assert settings.masked()["smtp"]["password"] == "***"
+
+
+def test_the_environment_beats_a_secret(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "ofd_gateway_smtp__password").write_text("old")
+    (tmp_path / "ofd_gateway_smtp__user").write_text("user")
+    monkeypatch.setenv("OFD_GATEWAY_SECRETS_DIR", str(tmp_path))
+    monkeypatch.setenv("OFD_GATEWAY_SMTP__PASSWORD", "new")
+    smtp = load_settings().smtp
+    assert (smtp.user, smtp.password) == ("user", "new")
+
+
+def test_a_missing_directory_of_secrets_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OFD_GATEWAY_SECRETS_DIR", str(tmp_path / "nowhere"))
+    with pytest.raises(SettingsError, match=r'directory ".*nowhere" does not exist'):
+        load_settings()
+
+
+def test_an_empty_password_needs_no_mask() -> None:
+    assert load_settings().masked()["smtp"]["password"] == ""
+
+
+def test_the_usual_configuration_file_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    assert load_settings().workers == 1
+    file = tmp_path / "ofd-gateway" / "config.toml"
+    file.parent.mkdir()
+    file.write_text("workers = 3\n")
+    assert load_settings().workers == 3
+    named = tmp_path / "named.toml"
+    named.write_text("workers = 4\n")
+    assert load_settings(named).workers == 4
+
+
+def test_usual_places_of_the_configuration_file(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("XDG_CONFIG_HOME", raising=False)
+    monkeypatch.setenv("HOME", "/home/somebody")
+    assert usual_config_files() == (
+        Path("/home/somebody/.config/ofd-gateway/config.toml"),
+        Path("/etc/ofd-gateway/config.toml"),
+    )
+
+
+def test_an_unknown_key_of_the_file_is_named(tmp_path: Path) -> None:
+    file = tmp_path / "ofd.toml"
+    file.write_text('lissten = "127.0.0.1:1"\n[alerts.fd_gap]\nbefore = "1h"\n')
+    with pytest.raises(SettingsError) as caught:
+        load_settings(file)
+    assert "lissten: there is no such setting" in str(caught.value)
+    assert "alerts.fd_gap.before: there is no such setting" in str(caught.value)
+
+
+def test_every_key_tells_where_it_comes_from(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = tmp_path / "ofd.toml"
+    file.write_text('http = "127.0.0.1:1"\nworkers = 2\n[ffd.severities]\n"R-X6" = "off"\n')
+    secrets = tmp_path / "secrets"
+    secrets.mkdir()
+    (secrets / "ofd_gateway_smtp__password").write_text("s3cret")
+    monkeypatch.setenv("OFD_GATEWAY_SECRETS_DIR", str(secrets))
+    monkeypatch.setenv("OFD_GATEWAY_WORKERS", "3")
+    monkeypatch.setenv("OFD_GATEWAY_INTAKE__ACCEPT", "known")
+    assert sources_of(file, listen="127.0.0.1:2", database=None) == {
+        "http": str(file),
+        "workers": "OFD_GATEWAY_WORKERS",
+        "ffd.severities": str(file),
+        "smtp.password": f"{secrets}/",
+        "intake.accept": "OFD_GATEWAY_INTAKE__ACCEPT",
+        "listen": "command line",
+    }

@@ -1,4 +1,4 @@
-"""Settings: defaults, then a TOML file, then the environment, then the command line; the last one wins.
+"""Settings: defaults, a TOML file, secrets in files, the environment, the command line; the last one wins.
 
 Environment names are `OFD_GATEWAY_` and the key, with `__` between the levels (`OFD_GATEWAY_INTAKE__IDLE_TIMEOUT`).
 Durations are written like `3s`, `24h`, `45d`; lists are separated by commas. docs/configuration.md has every key.
@@ -7,26 +7,44 @@ Durations are written like `3s`, `24h`, `45d`; lists are separated by commas. do
 from __future__ import annotations
 
 import os
-import re
 from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, ValidationError
+from pydantic import BaseModel, Field, JsonValue, ValidationError
 from pydantic_settings import (
     BaseSettings,
-    NoDecode,
+    EnvSettingsSource,
+    NestedSecretsSettingsSource,
     PydanticBaseSettingsSource,
+    SecretsSettingsSource,
     SettingsConfigDict,
     TomlConfigSettingsSource,
 )
 
+from ofd_gateway.alert_settings import AlertsSettings
+from ofd_gateway.config_file import find_config_file
 from ofd_gateway.errors import OfdGatewayError
+from ofd_gateway.setting_values import (
+    EMBEDDED,
+    Address,
+    DatabaseChoice,
+    Directory,
+    Duration,
+    Group,
+    Severities,
+    SocketAddress,
+    format_duration,
+    parse_duration,
+)
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from ofd_gateway.ffd.checks import CheckPolicy
 
 __all__ = [
+    "EMBEDDED",
     "ENVIRONMENT_PREFIX",
     "Address",
     "Duration",
@@ -36,89 +54,27 @@ __all__ = [
     "format_duration",
     "load_settings",
     "parse_duration",
+    "sources_of",
 ]
 
 ENVIRONMENT_PREFIX: Final = "OFD_GATEWAY_"
-_DURATION: Final = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|m|h|d)")
-_UNITS_S: Final = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
+SECRETS_VARIABLE: Final = f"{ENVIRONMENT_PREFIX}SECRETS_DIR"
+_NO_SETTINGS: Final = frozenset({"CONFIG", "SECRETS_DIR", "TEST_DATABASE"})
+_SECRET: Final[dict[str, JsonValue]] = {"secret": True}
 
 
 class SettingsError(OfdGatewayError):
     """A setting is unknown or has no sense; the message names its key."""
 
 
-def parse_duration(value: object) -> object:
-    """`3s`, `24h`, `45d`, `500ms`, `1h30m` as a timedelta; anything else is left to the validation that follows."""
-    if not isinstance(value, str):
-        return value
-    text = value.strip().lower()
-    parts = _DURATION.findall(text)
-    if not parts or _DURATION.sub("", text).strip():
-        raise ValueError(f"{value!r} is no duration; write it like 3s, 24h or 45d")
-    return timedelta(seconds=sum(float(number) * _UNITS_S[unit] for number, unit in parts))
-
-
-def format_duration(value: timedelta) -> str:
-    """The shortest spelling that `parse_duration` reads back."""
-    seconds = value.total_seconds()
-    for unit in ("d", "h", "m", "s"):
-        if seconds % _UNITS_S[unit] == 0 and (seconds >= _UNITS_S[unit] or unit == "s"):
-            return f"{seconds / _UNITS_S[unit]:.0f}{unit}"
-    return f"{seconds * 1000:.0f}ms"
-
-
-def _split(value: object) -> object:
-    return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
-
-
-def _split_pairs(value: object) -> object:
-    parts = _split(value)
-    if not isinstance(parts, list):
-        return value
-    pairs = [part.partition("=") for part in parts]
-    for name, equals, _ in pairs:
-        if not equals:
-            raise ValueError(f"{name!r} should be written like R-S3=warning")
-    return {name.strip(): setting.strip() for name, _, setting in pairs}
-
-
-def _parse_address(value: object) -> object:
-    if not isinstance(value, str):
-        return value
-    host, separator, port = value.strip().rpartition(":")
-    if not separator or not port.isdecimal() or int(port) > 65535:  # noqa: PLR2004  the largest port
-        raise ValueError(f"{value!r} is no address; write it like 127.0.0.1:7777 or [::1]:7777")
-    return {"host": host.removeprefix("[").removesuffix("]"), "port": int(port)}
-
-
-class _Address(BaseModel):
-    """A host and a port; port 0 is any free one."""
-
-    model_config = ConfigDict(frozen=True)
-    host: str
-    port: int
-
-    def __str__(self) -> str:
-        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
-
-
-Address = Annotated[_Address, BeforeValidator(_parse_address), PlainSerializer(str), NoDecode]
-Duration = Annotated[timedelta, BeforeValidator(parse_duration), PlainSerializer(format_duration), NoDecode]
-Severities = Annotated[dict[str, Literal["error", "warning", "off"]], BeforeValidator(_split_pairs), NoDecode]
-
-
-class _Group(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class OfdSettings(_Group):
+class OfdSettings(Group):
     """Who we are."""
 
     inn: str = Field("7704211201", pattern=r"^(\d{10}|\d{12})$", description="INN of the operator (tag 1017)")
     name: str = Field("ofd-gateway", max_length=256, description="name of the operator (tag 1046)")
 
 
-class IntakeSettings(_Group):
+class IntakeSettings(Group):
     """What the registers' side takes and for how long it waits."""
 
     accept: Literal["any", "known"] = Field("any", description="`known`: only FNs and registers that were here before")
@@ -134,7 +90,7 @@ class IntakeSettings(_Group):
     max_message_bytes: int = Field(32_810, ge=88, le=65_535, description="largest container")
 
 
-class FfdSettings(_Group):
+class FfdSettings(Group):
     """How documents are judged and shown."""
 
     checks: Literal["enforce", "observe", "off"] = Field(
@@ -152,7 +108,21 @@ class FfdSettings(_Group):
         return CheckPolicy(mode=self.checks, severities=self.severities)
 
 
-class LogSettings(_Group):
+class SmtpSettings(Group):
+    """The server that takes letters; without a host they stay in the state directory."""
+
+    host: str = Field("", description="name or address of the server; empty: letters are kept in the state directory")
+    port: int = Field(25, ge=1, le=65_535, description="port of the server")
+    tls: Literal["off", "starttls", "tls"] = Field("off", description="encryption of the connection")
+    user: str = Field("", description="user, empty for none")
+    password: str = Field("", repr=False, json_schema_extra=_SECRET, description="password of the user")
+    sender: str = Field("ofd-gateway@localhost", min_length=3, description="address that letters come from")
+    retry_min: Duration = Field(timedelta(seconds=30), description="first pause after a failure; it doubles")
+    retry_max: Duration = Field(timedelta(hours=1), description="longest pause")
+    attempts: int = Field(40, ge=1, description="attempts until a letter is given up")
+
+
+class LogSettings(Group):
     """What is logged and how."""
 
     level: Literal["debug", "info", "warning", "error"] = Field("info", description="least level that is written")
@@ -174,14 +144,16 @@ class Settings(BaseSettings):
         env_prefix=ENVIRONMENT_PREFIX, env_nested_delimiter="__", extra="forbid", frozen=True, validate_default=False
     )
 
-    listen: Address = Field(_Address(host="127.0.0.1", port=7777), description="where registers connect")
-    http: Address = Field(_Address(host="127.0.0.1", port=8080), description="health, metrics, API")
-    database: str = Field("embedded", description="`embedded` or a PostgreSQL URI")
-    state_dir: Path = Field(default_factory=default_state_dir, description="keys, the embedded database")
+    listen: Address = Field(SocketAddress(host="127.0.0.1", port=7777), description="where registers connect")
+    http: Address = Field(SocketAddress(host="127.0.0.1", port=8080), description="health, metrics, API")
+    database: DatabaseChoice = Field(EMBEDDED, repr=False, description="`embedded` or a PostgreSQL URI")
+    state_dir: Directory = Field(default_factory=default_state_dir, description="keys, the embedded database")
     workers: int = Field(1, ge=1, le=64, description="processes that serve registers")
     ofd: OfdSettings = OfdSettings()
     intake: IntakeSettings = IntakeSettings()
     ffd: FfdSettings = FfdSettings()
+    alerts: AlertsSettings = AlertsSettings()
+    smtp: SmtpSettings = SmtpSettings()
     logs: LogSettings = LogSettings()
 
     @classmethod
@@ -193,42 +165,123 @@ class Settings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """The command line, then the environment, then the file."""
-        return (init_settings, env_settings, TomlConfigSettingsSource(settings_cls))
+        """The command line, then the environment, then secrets, then the file."""
+        secrets = _secrets(file_secret_settings)
+        return (init_settings, env_settings, secrets, TomlConfigSettingsSource(settings_cls))
+
+    def masked(self) -> dict[str, Any]:
+        """The whole tree as plain values, passwords hidden."""
+        tree = self.model_dump(mode="json")
+        _mask(type(self), tree)
+        return tree
 
 
 def load_settings(config: Path | None = None, **overrides: Any) -> Settings:
     """The effective settings; `overrides` are what the command line gave, None meaning nothing.
 
+    `config` is a TOML file; without one the file named by `OFD_GATEWAY_CONFIG` or one in the usual places is read.
+
     Raises:
         SettingsError: names the key and what is wrong with it, or the file that cannot be read.
     """
-    if config is None and (named := os.environ.get(f"{ENVIRONMENT_PREFIX}CONFIG")):
-        config = Path(named)
-    if config is not None and not config.is_file():
-        raise SettingsError(f"the configuration file {config} does not exist")
+    model = _reading(_existing(config))
     _refuse_unknown_environment()
     given = {name: value for name, value in overrides.items() if value is not None}
-
-    class Loaded(Settings):
-        model_config = SettingsConfigDict(toml_file=config)
-
     try:
-        loaded = Loaded(**given)
+        loaded = model(**given)
     except ValidationError as error:
         raise SettingsError(_explain(error)) from None
-    except ValueError as error:
-        raise SettingsError(f"{config or 'the environment'}: {error}") from None
+    except (ValueError, OSError) as error:
+        raise SettingsError(f"{find_config_file(config) or 'the environment'}: {error}") from None
+    _check_tables(loaded)
     return Settings.model_construct(**{name: getattr(loaded, name) for name in Settings.model_fields})
+
+
+def sources_of(config: Path | None = None, **overrides: Any) -> dict[str, str]:
+    """Dotted key to the place that set it, for every key of settings that load; keys at their default are absent."""
+    file = _existing(config)
+    model = _reading(file)
+    given = {name: value for name, value in overrides.items() if value is not None}
+    secrets = _secrets(SecretsSettingsSource(model))
+    found: dict[str, str] = {}
+    for source, place in (
+        (TomlConfigSettingsSource(model)(), str(file)),
+        (secrets(), f"{os.environ.get(SECRETS_VARIABLE)}/"),
+        (EnvSettingsSource(model)(), ""),
+        (given, "command line"),
+    ):
+        for key in _keys(source, model):
+            found[key] = place or ENVIRONMENT_PREFIX + key.replace(".", "__").upper()
+    return found
+
+
+def _existing(config: Path | None) -> Path | None:
+    file = find_config_file(config)
+    if file is not None and not file.is_file():
+        raise SettingsError(f"the configuration file {file} does not exist")
+    return file
+
+
+def _reading(file: Path | None) -> type[Settings]:
+    class Loaded(Settings):
+        model_config = SettingsConfigDict(toml_file=file)
+
+    return Loaded
+
+
+def _secrets(default: PydanticBaseSettingsSource) -> NestedSecretsSettingsSource:
+    return NestedSecretsSettingsSource(
+        default,
+        secrets_dir=os.environ.get(SECRETS_VARIABLE),
+        secrets_dir_missing="error",
+        secrets_prefix=ENVIRONMENT_PREFIX,
+    )
+
+
+def _keys(tree: Mapping[str, Any], model: type[BaseModel], prefix: str = "") -> list[str]:
+    keys = []
+    for name, value in tree.items():
+        group = model.model_fields[name].annotation
+        if isinstance(value, dict) and isinstance(group, type) and issubclass(group, Group):
+            keys.extend(_keys(value, group, f"{prefix}{name}."))
+        else:
+            keys.append(prefix + name)
+    return keys
+
+
+def _mask(model: type[BaseModel], tree: dict[str, Any]) -> None:
+    for name, field in model.model_fields.items():
+        if field.json_schema_extra == _SECRET and tree[name]:
+            tree[name] = "***"
+        elif isinstance(field.annotation, type) and issubclass(field.annotation, Group):
+            _mask(field.annotation, tree[name])
+
+
+def _check_tables(settings: Settings) -> None:
+    """What only the rooms that use a table can judge: ids of rules, time zones."""
+    if settings.ffd.severities:
+        from ofd_gateway.ffd.checks import PolicyError
+
+        try:
+            settings.ffd.policy()
+        except PolicyError as error:
+            raise SettingsError(f"ffd.severities: {error}") from None
+    if "alerts" in settings.model_fields_set:
+        from ofd_gateway.alerts.parameters import ParameterError
+
+        try:
+            settings.alerts.parameters()
+        except ParameterError as error:
+            raise SettingsError(f"alerts.{error}") from None
 
 
 def _refuse_unknown_environment() -> None:
     """A misspelt variable must not be ignored in silence."""
-    known = {"CONFIG", "TEST_DATABASE", *(name.upper() for name in Settings.model_fields)}
+    known = _NO_SETTINGS | {name.upper() for name in Settings.model_fields}
     for variable in os.environ:
-        if variable.startswith(ENVIRONMENT_PREFIX):
-            head = variable.removeprefix(ENVIRONMENT_PREFIX).partition("__")[0]
-            if head not in known:
+        if variable.upper().startswith(ENVIRONMENT_PREFIX):
+            head = variable[len(ENVIRONMENT_PREFIX) :].partition("__")[0]
+            if head.upper() not in known:
                 raise SettingsError(f"{variable}: there is no such setting")
 
 

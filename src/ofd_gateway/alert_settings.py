@@ -1,0 +1,113 @@
+"""Settings of the alerts: thresholds of every rule, grouping of letters."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from pydantic import Field
+
+from ofd_gateway.setting_values import Duration, Durations, Group, Numbers, Texts
+
+if TYPE_CHECKING:
+    from ofd_gateway.alerts.parameters import Parameters
+
+__all__ = ["AlertsSettings"]
+
+
+def _days(*counts: int) -> list[timedelta]:
+    return [timedelta(days=count) for count in counts]
+
+
+def _hours(*counts: int) -> list[timedelta]:
+    return [timedelta(hours=count) for count in counts]
+
+
+class ServiceEndingSettings(Group):
+    """`service_ending`."""
+
+    before: Durations = Field(_days(30, 14, 7, 3, 1, 0), description="levels: so long before the paid term ends")
+
+
+class MessagesLowSettings(Group):
+    """`messages_low`."""
+
+    left: Numbers = Field([50, 10, 0], description="levels: messages left in the package")
+
+
+class RegisterSilentSettings(Group):
+    """`register_silent`."""
+
+    after: Durations = Field(_hours(24, 72, 168, 600), description="levels: so long without a receipt")
+    critical_from: Duration = Field(timedelta(days=25), description="repeated daily from this level on")
+
+
+class FnFillingSettings(Group):
+    """`fn_filling`."""
+
+    percent: Numbers = Field([80, 90, 95], description="levels: share of the capacity")
+    capacity: int = Field(250_000, ge=1, description="documents that an FN holds, an estimate")
+
+
+class FnExpiringSettings(Group):
+    """`fn_expiring`."""
+
+    before: Durations = Field(_days(45, 30, 7, 3, 0), description="levels: so long before the keys of the FN end")
+    critical_from: Duration = Field(timedelta(days=3), description="repeated daily from this level on")
+    life: Duration = Field(timedelta(days=470), description="life of an FN whose model is unknown")
+
+
+class DocumentsUnsentSettings(Group):
+    """`documents_unsent`."""
+
+    after: Durations = Field(_days(1, 3, 10, 20, 25, 28), description="levels: age of the oldest unsent document")
+    critical_from: Duration = Field(timedelta(days=20), description="repeated daily from this level on")
+
+
+class FnsRejectedSettings(Group):
+    """`fns_rejected`."""
+
+    many: int = Field(10, ge=1, description="refusals of one code in a day that raise the level")
+    stuck_after: Duration = Field(timedelta(hours=24), description="age of the oldest document that waits")
+
+
+class ShiftTooLongSettings(Group):
+    """`shift_too_long`."""
+
+    after: Duration = Field(timedelta(hours=24), description="so long open")
+
+
+class FdGapSettings(Group):
+    """`fd_gap`."""
+
+    after: Duration = Field(timedelta(minutes=10), description="a number missing so long is a gap")
+
+
+class AlertsSettings(Group):
+    """Thresholds of the rules and grouping of letters; a customer may have thresholds of its own."""
+
+    service_ending: ServiceEndingSettings = ServiceEndingSettings()
+    messages_low: MessagesLowSettings = MessagesLowSettings()
+    register_silent: RegisterSilentSettings = RegisterSilentSettings()
+    fn_filling: FnFillingSettings = FnFillingSettings()
+    fn_expiring: FnExpiringSettings = FnExpiringSettings()
+    documents_unsent: DocumentsUnsentSettings = DocumentsUnsentSettings()
+    fns_rejected: FnsRejectedSettings = FnsRejectedSettings()
+    shift_too_long: ShiftTooLongSettings = ShiftTooLongSettings()
+    fd_gap: FdGapSettings = FdGapSettings()
+    timezone: str = Field("Europe/Moscow", description="zone of registers that have none of their own")
+    group_wait: Duration = Field(timedelta(seconds=30), description="how long news waits for company")
+    group_interval: Duration = Field(timedelta(minutes=5), description="least time between two letters")
+    repeat: Duration = Field(timedelta(days=1), description="how often an unacknowledged critical alert is told again")
+    operator_emails: Texts = Field([], description="who gets the findings for the operator")
+
+    def parameters(self) -> Parameters:
+        """The thresholds for the engine."""
+        from ofd_gateway.alerts.parameters import Parameters, customise
+
+        rules = {
+            name: {key: tuple(value) if isinstance(value, list) else value for key, value in getattr(self, name)}
+            for name in type(self).model_fields
+            if isinstance(getattr(self, name), Group)
+        }
+        return customise(Parameters(), {**rules, "timezone": self.timezone})

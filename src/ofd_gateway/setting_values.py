@@ -1,0 +1,137 @@
+"""How values of settings are written: durations, addresses, lists, pairs."""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated, Final, Literal
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, PlainSerializer
+from pydantic_settings import NoDecode
+
+__all__ = [
+    "EMBEDDED",
+    "Address",
+    "DatabaseChoice",
+    "Directory",
+    "Duration",
+    "Durations",
+    "Group",
+    "Numbers",
+    "Severities",
+    "SocketAddress",
+    "Texts",
+    "format_duration",
+    "parse_duration",
+]
+
+EMBEDDED: Final = "embedded"
+
+_DURATION: Final = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|m|h|d)")
+_UNITS_S: Final = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
+_LARGEST_PORT: Final = 65535
+_URI: Final = re.compile(r"postgres(ql)?://", re.IGNORECASE)
+
+
+class Group(BaseModel):
+    """A table of settings; unknown keys are refused."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class SocketAddress(BaseModel):
+    """A host and a port; port 0 is any free one."""
+
+    model_config = ConfigDict(frozen=True)
+    host: str
+    port: int
+
+    def __str__(self) -> str:
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+
+def parse_duration(value: object) -> object:
+    """`3s`, `24h`, `45d`, `500ms`, `1h30m` as a timedelta; anything else is left to the validation that follows.
+
+    Raises:
+        ValueError: a text that is no duration.
+    """
+    if not isinstance(value, str):
+        return value
+    text = value.strip().lower()
+    parts = _DURATION.findall(text)
+    if not parts or _DURATION.sub("", text).strip():
+        raise ValueError(f"{value!r} is no duration; write it like 3s, 24h or 45d")
+    try:
+        return timedelta(seconds=sum(float(number) * _UNITS_S[unit] for number, unit in parts))
+    except OverflowError:
+        raise ValueError(f"{value!r} is longer than any duration can be") from None
+
+
+def format_duration(value: timedelta) -> str:
+    """The shortest spelling that `parse_duration` reads back."""
+    seconds = value.total_seconds()
+    for unit in ("d", "h", "m", "s"):
+        if seconds % _UNITS_S[unit] == 0 and (seconds >= _UNITS_S[unit] or unit == "s"):
+            return f"{seconds / _UNITS_S[unit]:.0f}{unit}"
+    return f"{seconds * 1000:.0f}ms"
+
+
+def _whole_duration(value: object) -> object:
+    if isinstance(value, int | float):
+        raise ValueError(f"{value} has no unit; write it like 3s, 24h or 45d")  # noqa: TRY004  pydantic asks for it
+    return parse_duration(value)
+
+
+def _split(value: object) -> object:
+    return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
+
+
+def _split_durations(value: object) -> object:
+    parts = _split(value)
+    return [_whole_duration(part) for part in parts] if isinstance(parts, list) else parts
+
+
+def _split_pairs(value: object) -> object:
+    parts = _split(value)
+    if not isinstance(parts, list):
+        return value
+    pairs = [part.partition("=") for part in parts]
+    for name, equals, _ in pairs:
+        if not equals:
+            raise ValueError(f"{name!r} should be written like R-S3=warning")
+    return {name.strip(): setting.strip() for name, _, setting in pairs}
+
+
+def _split_address(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    host, separator, port = value.strip().rpartition(":")
+    bare = host.removeprefix("[").removesuffix("]")
+    is_bracketed = host == f"[{bare}]"
+    is_port = port.isascii() and port.isdecimal() and int(port) <= _LARGEST_PORT
+    if not separator or not bare or not is_port or (":" in bare and not is_bracketed):
+        raise ValueError(f"{value!r} is no address; write it like 127.0.0.1:7777 or [::1]:7777")
+    return {"host": bare, "port": int(port)}
+
+
+def _check_database(value: str) -> str:
+    if value != EMBEDDED and not _URI.match(value):
+        raise ValueError("it is neither `embedded` nor a URI like postgresql://user@host/database")
+    return value
+
+
+Address = Annotated[SocketAddress, BeforeValidator(_split_address), PlainSerializer(str), NoDecode]
+DatabaseChoice = Annotated[str, AfterValidator(_check_database)]
+Directory = Annotated[Path, AfterValidator(lambda path: path.expanduser().absolute())]
+Duration = Annotated[timedelta, BeforeValidator(_whole_duration), PlainSerializer(format_duration), NoDecode]
+Durations = Annotated[
+    list[timedelta],
+    BeforeValidator(_split_durations),
+    PlainSerializer(lambda values: [format_duration(value) for value in values]),
+    NoDecode,
+]
+Numbers = Annotated[list[int], BeforeValidator(_split), NoDecode]
+Texts = Annotated[list[str], BeforeValidator(_split), NoDecode]
+Severities = Annotated[dict[str, Literal["error", "warning", "off"]], BeforeValidator(_split_pairs), NoDecode]

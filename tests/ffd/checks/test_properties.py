@@ -6,11 +6,12 @@ import sys
 import time
 from datetime import UTC, datetime
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ofd_gateway.ffd import FormatError, decode
-from ofd_gateway.ffd.checks import RULES, SequenceFacts, advance, check, check_sequence
+from ofd_gateway.ffd.checks import RULES, SequenceFacts, advance, check, check_sequence, runner
 from ofd_gateway.ffd.checks import shape as shape_room
 from ofd_gateway.ffd.checks.fields import describe
 from ofd_gateway.ffd.checks.place import Spot
@@ -20,7 +21,21 @@ from ofd_gateway.ffd.checks.report import Report
 from ofd_gateway.ffd.checks.shape import Shape, shape_of
 from ofd_gateway.ffd.dictionary import specs
 from ofd_gateway.ffd.tlv import STRUCTURE_TAGS, tlv
-from tests.ffd.checks.making import CODES, NOW, SECOND_ORDER, Records, document, encode, errors, item_of, judge, minimal
+from tests.ffd.checks.making import (
+    CODES,
+    NOW,
+    SECOND_ORDER,
+    Records,
+    document,
+    drop,
+    encode,
+    errors,
+    item_of,
+    judge,
+    minimal,
+    put,
+    vln,
+)
 from tests.ffd.valid_documents import valid_documents
 
 BUDGET_S = 0.1 if sys.gettrace() is None else 1.0
@@ -123,6 +138,36 @@ def test_the_remembered_verdict_is_that_of_the_slow_path(code: int, body: bytes,
     assert shape.is_clean(root.values) == (report.violations() == ())
 
 
+ITEM_CHANGES = {
+    1079: (9999, 10000, 10200),
+    1043: (9999, 10000),
+    1199: (1, 2, 5, 6, 7),
+    1200: (0, 909, 1667, 1670),
+    1214: (4, 7),
+}
+ROOT_CHANGES = {1020: (10000, 9999), 1031: (10000, 0), 1102: (0, 1667, 1670), 1103: (909,), 1105: (0, 10000, 9950)}
+
+
+@given(st.data(), st.sampled_from(FFDS))
+def test_the_short_way_never_hides_what_the_long_way_finds(data: st.DataObject, ffd: str) -> None:
+    whole = minimal(3, ffd)
+    for records_, changes in ((item_of(whole), ITEM_CHANGES), (whole, ROOT_CHANGES)):
+        for tag, values in changes.items():
+            if data.draw(st.booleans()):
+                put(records_, tag, vln(data.draw(st.sampled_from(values))))
+    if data.draw(st.booleans()):
+        drop(item_of(whole), data.draw(st.sampled_from((1030, 1199, 1200))))
+    short = judge(3, whole, ffd=ffd)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(runner, "ordinary_of", lambda *_: None)
+        assert judge(3, whole, ffd=ffd) == short
+
+
+def test_an_item_without_fields_is_judged() -> None:
+    whole = put(minimal(3, "1.05"), ITEM, [])
+    assert [one[0] for one in errors(judge(3, whole))] == ["R-P1"]
+
+
 def hostile(items: int) -> bytes:
     """As many items as fit, every field of every item wrong."""
     item: Records = [
@@ -184,7 +229,7 @@ def test_the_memory_of_values_is_bounded() -> None:
         for uses in range(80):
             usage = sum(1 << (6, 8, 9, 10, 11, 12, 13)[bit] for bit in range(7) if uses >> bit & 1)
             assert shape.has_sound_leaves([bytes((bits,)), usage.to_bytes(4, "little")])
-    assert len(shape._known) <= shape_room.MAX_KNOWN_VALUES
+    assert len(shape.known) <= shape_room.MAX_KNOWN_VALUES
 
 
 @settings(max_examples=25)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from ofd_gateway.ffd.checks.fields import describe, examine_children
+from ofd_gateway.ffd.checks.ordinary import ordinary_of
 from ofd_gateway.ffd.checks.place import Spot
 from ofd_gateway.ffd.checks.plan import ITEM, root_plan
 from ofd_gateway.ffd.checks.policy import DEFAULT
@@ -70,7 +71,8 @@ def check(document: Document, *, now: datetime, policy: CheckPolicy = DEFAULT) -
         examine_children(spot, plan, report)
     code = document.code
     if code in RECEIPTS:
-        judge_receipt(spot, plan, items, positions, issued_at, report)
+        ordinary = ordinary_of(plan, shape) if is_clean else None
+        judge_receipt(spot, plan, items, positions, ordinary, values, issued_at, report)
     else:
         _judge_report(code, plan, spot, report)
     return report.violations()

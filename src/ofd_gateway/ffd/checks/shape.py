@@ -34,23 +34,25 @@ class Shape:
     """What one sequence of tags means in one place.
 
     `missing`: demanded tags that are not there; `extraneous` and `repeated`: positions of tags that should not be;
-    `at`: the first position of each tag; `children`: positions of structures, with their tags.
+    `at`: the first position of each tag; `children`: positions of structures, with their tags. The leaves of a shape
+    that `is_quick` are sound when `closed(values)` is one of `known` and no value is longer than `limits` say.
     """
 
     __slots__ = (
-        "_closed",
         "_closed_rules",
         "_contents",
-        "_known",
         "_lengths",
         "_lengths_of",
-        "_limits",
         "_variants",
         "at",
         "bounded_bytes",
         "children",
+        "closed",
         "extraneous",
         "faultless",
+        "is_quick",
+        "known",
+        "limits",
         "missing",
         "repeated",
         "roles",
@@ -86,11 +88,10 @@ class Shape:
         lengths_of = self._lengths_of
         if lengths_of is not None and tuple(map(len, lengths_of(values))) != self._lengths:
             return False
-        for position, limit in self._limits:
+        for position, limit in self.limits:
             if len(values[position]) > limit:  # type: ignore[arg-type]  # a leaf is bytes
                 return False
-        closed = self._closed
-        if closed is not None and closed(values) not in self._known and not self._learn(values):
+        if self.closed(values) not in self.known and not self._learn(values):
             return False
         for position, accepts in self._contents:
             if not accepts(values[position]):  # type: ignore[arg-type]  # a leaf is bytes
@@ -119,11 +120,13 @@ class Shape:
         self._lengths_of = _getter([p for p, _ in exact])
         self._lengths = _doubled([length for _, length in exact])
         self._variants = tuple((p, lengths) for p, lengths in fixed if len(lengths) > 1)
-        self._limits = tuple((p, rule.limit) for p, rule in leaves if rule.lengths is None and rule.limit is not None)
-        self._closed = _getter([p for p, _ in closed])
+        self.limits = tuple((p, rule.limit) for p, rule in leaves if rule.lengths is None and rule.limit is not None)
+        self.closed = _getter([p for p, _ in closed]) or _no_values
         self._closed_rules = tuple(closed)
-        self._known: set[object] = set()
+        self.known: set[tuple[bytes, ...]] = set()
         self._contents = tuple((p, rule.content.accepts) for p, rule in leaves if rule.content is not None)
+
+        self.is_quick = not (self._lengths_of or self._variants or self._contents)
 
     def _learn(self, values: Sequence[bytes | Structure]) -> bool:
         """Judges the closed values one by one and remembers a good combination."""
@@ -131,8 +134,8 @@ class Shape:
             raw = values[position]
             if not isinstance(raw, bytes) or not rule.admits(raw):
                 return False
-        if len(self._known) < MAX_KNOWN_VALUES and self._closed is not None:
-            self._known.add(self._closed(values))
+        if len(self.known) < MAX_KNOWN_VALUES:
+            self.known.add(self.closed(values))
         return True
 
 
@@ -155,6 +158,10 @@ def shape_of(plan: Plan, tags: Sequence[int]) -> Shape:
 def _getter(positions: list[int]) -> Callable[[Sequence[bytes | Structure]], tuple[bytes, ...]] | None:
     """Picks several values at once; always a tuple, so one position is picked twice."""
     return itemgetter(*_doubled(positions)) if positions else None
+
+
+def _no_values(_: Sequence[bytes | Structure]) -> tuple[bytes, ...]:
+    return ()
 
 
 def _doubled(values: list[int]) -> tuple[int, ...]:

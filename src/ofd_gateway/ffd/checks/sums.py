@@ -15,10 +15,10 @@ if TYPE_CHECKING:
     from ofd_gateway.ffd.checks.tally import Tally
     from ofd_gateway.ffd.tlv import Structure
 
-__all__ = ["judge_item_sum", "judge_payments", "judge_total", "roubles"]
+__all__ = ["PAYMENTS", "TOTAL", "judge_item_sum", "judge_payments", "judge_total", "roubles"]
 
-_TOTAL, _ITEM_SUM, _STORNO, _MODIFIER, _MARKUP, _DISCOUNT = 1020, 1043, 1071, 1112, 1035, 1064
-_PAYMENTS: Final = (1031, 1081, 1215, 1216, 1217)
+TOTAL, _ITEM_SUM, _STORNO, _MODIFIER, _MARKUP, _DISCOUNT = 1020, 1043, 1071, 1112, 1035, 1064
+PAYMENTS: Final = (1031, 1081, 1215, 1216, 1217)
 _ROUBLE: Final = 100
 
 
@@ -41,11 +41,11 @@ def judge_item_sum(amount: int, product: int, power: int, spot: Spot, report: Re
 def judge_payments(spot: Spot, plan: Plan, report: Report) -> None:
     """R-S3: the payments add up to the total. Nothing is said when one of them is missing or cannot be read."""
     fields = spot.structure.by_tag
-    total = money(fields, _TOTAL)
+    total = money(fields, TOTAL)
     if total is None:
         return
     paid = 0
-    for tag in _PAYMENTS:
+    for tag in PAYMENTS:
         payment = money(fields, tag)
         if payment is not None:
             paid += payment
@@ -54,9 +54,9 @@ def judge_payments(spot: Spot, plan: Plan, report: Report) -> None:
     if paid != total:
         report.add(
             "R-S3",
-            path=spot.field(_TOTAL),
-            tag=_TOTAL,
-            offset=spot.offset_of(_TOTAL),
+            path=spot.field(TOTAL),
+            tag=TOTAL,
+            offset=spot.offset_of(TOTAL),
             found=f"{roubles(total)}, payments {roubles(paid)}",
             expected="total = sum of the payments",
             lowered=plan.ffd == "1.0" and abs(paid - total) < _ROUBLE,
@@ -66,7 +66,7 @@ def judge_payments(spot: Spot, plan: Plan, report: Report) -> None:
 def judge_total(spot: Spot, tally: Tally, plan: Plan, report: Report) -> None:
     """R-S2, in FFD 1.0 with storno or discounts R-S4: the items add up to the total; whole roubles must agree."""
     fields = spot.structure.by_tag
-    total = money(fields, _TOTAL)
+    total = money(fields, TOTAL)
     if total is None or not tally.is_known:
         return
     if plan.ffd == "1.0" and (_STORNO in fields or _MODIFIER in fields):
@@ -76,9 +76,9 @@ def judge_total(spot: Spot, tally: Tally, plan: Plan, report: Report) -> None:
         return
     report.add(
         "R-S2",
-        path=spot.field(_TOTAL),
-        tag=_TOTAL,
-        offset=spot.offset_of(_TOTAL),
+        path=spot.field(TOTAL),
+        tag=TOTAL,
+        offset=spot.offset_of(TOTAL),
         found=f"{roubles(total)}, items {roubles(tally.total)}",
         expected="total = sum of the items",
         lowered=abs(tally.total - total) < _ROUBLE,
@@ -98,9 +98,9 @@ def _judge_legacy_total(spot: Spot, items: int, total: int, report: Report) -> N
     if total not in (items - storno, items - storno + change):
         report.add(
             "R-S4",
-            path=spot.field(_TOTAL),
-            tag=_TOTAL,
-            offset=spot.offset_of(_TOTAL),
+            path=spot.field(TOTAL),
+            tag=TOTAL,
+            offset=spot.offset_of(TOTAL),
             found=f"{roubles(total)}, items {roubles(items)}, storno {roubles(storno)}",
             expected="total = items less storno, with discounts",
         )

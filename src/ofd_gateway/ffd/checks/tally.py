@@ -51,6 +51,11 @@ class Tally:
         self.unrated: list[int] = []
         self.undescribed: list[int] = []
 
+    @property
+    def needs_look(self) -> bool:
+        """Whether an item is out of the ordinary."""
+        return bool(self.credits or self.unrated or self.undescribed) or not self.is_known
+
 
 class _Roles:
     """Where the fields of an item stand; -1 when absent."""
@@ -79,7 +84,7 @@ class _Roles:
         self.is_special = _AGENT in at or bool(self.legacy_vat) or not is_described
 
 
-def tally_items(
+def tally_items(  # noqa: C901 - one flat pass: this is where a receipt's time goes
     items: Sequence[Structure],
     positions: Sequence[int],
     root: Spot,
@@ -96,7 +101,9 @@ def tally_items(
     tally = Tally(len(items))
     counts, bases, vats = tally.counts, tally.bases, tally.vats
     largest = rule.limit or 0
-    last_tags: list[int] = []
+    last_tags: list[int] | None = None
+    last_rate: bytes | Structure = b""
+    code, part, whole = NO_CODE, *rates[NO_CODE]
     for position, item in zip(positions, items, strict=True):
         if item.tags != last_tags:
             last_tags = item.tags
@@ -104,8 +111,16 @@ def tally_items(
             price_at, quantity_at, sum_at = roles.price, roles.quantity, roles.sum
             rate_at, vat_at, method_at, has_product = roles.rate, roles.vat, roles.method, roles.has_product
             is_plain = shape.faultless and shape.bounded_bytes <= largest
+            closed, known, limits = shape.closed, shape.known, shape.limits
+            is_quick = is_plain and shape.is_quick
         values = item.values
-        if not (is_plain and shape.has_sound_leaves(values)):
+        is_sound = is_quick and closed(values) in known
+        if is_sound:
+            for at, limit in limits:
+                if len(values[at]) > limit:  # type: ignore[arg-type]  # a leaf is bytes
+                    is_sound = False
+                    break
+        if not (is_sound or (is_plain and shape.has_sound_leaves(values))):
             spot = root.child(item, position)
             _judge_fields(spot, rule, plan, shape, report)
             if sum_at < 0 or not _is_readable(item, roles):
@@ -114,16 +129,19 @@ def tally_items(
         amount = _as_number(values[sum_at], "little")  # type: ignore[arg-type]  # a leaf is bytes
         tally.total += amount
         if has_product:
-            quantity: bytes = values[quantity_at]  # type: ignore[assignment]  # a leaf is bytes
-            product = _as_number(values[price_at], "little") * _as_number(quantity[1:], "little")  # type: ignore[arg-type]
-            power = _POWERS[quantity[0]] if quantity else 1
+            quantity = _as_number(values[quantity_at], "little")  # type: ignore[arg-type]  # a leaf is bytes
+            product = _as_number(values[price_at], "little") * (quantity >> 8)  # type: ignore[arg-type]
+            power = _POWERS[quantity & 0xFF]
             if abs(amount * power - product) * 2 > power:
                 judge_item_sum(amount, product, power, root.child(item, position), report)
         if rate_at >= 0:
-            code = _CODES.get(values[rate_at], NO_CODE)  # type: ignore[arg-type]  # a leaf is bytes
+            rate = values[rate_at]
+            if rate != last_rate:
+                last_rate = rate
+                code = _CODES.get(rate, NO_CODE)  # type: ignore[arg-type]  # a leaf is bytes
+                part, whole = rates[code]
             counts[code] += 1
             bases[code] += amount
-            part, whole = rates[code]
             if vat_at >= 0:
                 vat = _as_number(values[vat_at], "little")  # type: ignore[arg-type]  # a leaf is bytes
                 vats[code] += vat

@@ -13,7 +13,17 @@ if TYPE_CHECKING:
     from ofd_gateway.ffd.checks.report import Report
     from ofd_gateway.ffd.checks.tally import Tally
 
-__all__ = ["LEGACY_CODES", "NO_CODE", "RATE_CODES", "Rates", "judge_item_vat", "judge_receipt_vat", "rates_at"]
+__all__ = [
+    "LEGACY_CODES",
+    "NO_CODE",
+    "RATE_CODES",
+    "TURNOVERS",
+    "TURNOVER_SLACK",
+    "Rates",
+    "judge_item_vat",
+    "judge_receipt_vat",
+    "rates_at",
+]
 
 Rates = tuple[tuple[int, int], ...]
 """By rate code (1199): tax as a part of the sum with tax, (20, 120) for 20 %; (0, 1) for none."""
@@ -24,14 +34,15 @@ RATE_CODES: Final = 13
 LEGACY_CODES: Final = {1102: 1, 1103: 2, 1106: 3, 1107: 4, 1104: 5, 1105: 6}
 """Tags that hold the tax of a receipt, in FFD 1.0 also of an item, and the rate codes they stand for."""
 
-_TURNOVERS: Final = frozenset({1104, 1105})
+TURNOVERS: Final = frozenset({1104, 1105})
 """These hold what was sold, not the tax on it."""
+TURNOVER_SLACK: Final = 99
+"""Kopecks that a turnover may differ by, as the total may be rounded to whole roubles."""
 
 _ITEM_VAT, _RATE, _SUMS, _ENTRY, _ENTRY_SUM, _NO_VAT = 1200, 1199, 1115, 1119, 1120, 1105
 _ITEM: Final = 1059
 _FIRST_NEW_CODE: Final = 7
 _CODES_OF_2026: Final = (11, 12)
-_ROUBLE: Final = 100
 
 _SINCE_2019: Final = 1546300800
 _SINCE_2025: Final = 1735689600
@@ -88,7 +99,7 @@ def judge_receipt_vat(spot: Spot, tally: Tally, issued_at: int | None, report: R
         if tag in fields:
             if tally.count and not is_lone_zero:
                 _judge_sum(spot, tag, code, tally, money(fields, tag), report)
-        elif counts[code] and tag not in _TURNOVERS and tally.vats[code]:
+        elif counts[code] and tag not in TURNOVERS and tally.vats[code]:
             _missing(spot, tag, code, report)
     if _SUMS in fields or any(counts[_FIRST_NEW_CODE:]):
         _judge_new_rates(spot, tally, issued_at, report)
@@ -97,9 +108,9 @@ def judge_receipt_vat(spot: Spot, tally: Tally, issued_at: int | None, report: R
 def _judge_sum(spot: Spot, tag: int, code: int, tally: Tally, stated: int | None, report: Report) -> None:
     if stated is None or not tally.is_known or tally.unrated:
         return
-    is_turnover = tag in _TURNOVERS
+    is_turnover = tag in TURNOVERS
     expected = tally.bases[code] if is_turnover else tally.vats[code]
-    allowed = _ROUBLE - 1 if is_turnover else max(1, tally.counts[code])
+    allowed = TURNOVER_SLACK if is_turnover else max(1, tally.counts[code])
     if abs(stated - expected) > allowed:
         _differs(spot, tag, stated, expected, report)
 

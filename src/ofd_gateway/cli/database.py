@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from pathlib import Path  # noqa: TC003  typer reads the annotations
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
@@ -21,6 +21,8 @@ from ofd_gateway.cli.context import (
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
+
+    from rich.progress import Progress
 
 __all__ = ["backup", "migrate_command", "restore"]
 
@@ -51,13 +53,9 @@ def backup(
     as_json: JsonOption = False,
 ) -> None:
     """Сохраняет базу в файл, не мешая работе. / Dumps the database to a file while the gateway runs."""
-    from rich.console import Console
-    from rich.progress import DownloadColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
-
     from ofd_gateway.storage.backup import dump_database
 
-    columns = (SpinnerColumn(), TextColumn("{task.description}"), DownloadColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+    with _progress() as progress:
         task = progress.add_task("pg_dump", total=None)
 
         async def work(dsn: str) -> int:
@@ -80,7 +78,7 @@ def restore(
     """Загружает копию во встроенную базу; прежняя сохраняется. / Loads a dump into the embedded database."""
     from ofd_gateway.settings import load_settings
     from ofd_gateway.storage import running_dsn
-    from ofd_gateway.storage.backup import restore_database
+    from ofd_gateway.storage.backup import BackupFailed, restore_database
 
     settings = load_settings(config, database=database, state_dir=state_dir)
     if settings.database != "embedded":
@@ -88,15 +86,30 @@ def restore(
     if running_dsn(settings.state_dir) is not None:
         raise fail(f"шлюз работает / a gateway runs on {settings.state_dir}; stop it first", code=3)
 
-    async def work(dsn: str) -> str | None:
-        return await restore_database(dsn, file)
+    if not file.is_file():
+        raise BackupFailed(f"there is no file {file}")
 
-    kept = _on_database(work, config=config, database=database, state_dir=state_dir)
+    with _progress() as progress:
+        task = progress.add_task("pg_restore", total=file.stat().st_size)
+
+        async def work(dsn: str) -> str | None:
+            return await restore_database(dsn, file, on_progress=lambda done: progress.update(task, completed=done))
+
+        kept = _on_database(work, config=config, database=database, state_dir=state_dir)
     if as_json:
         print_json({"file": str(file), "former": kept})
     else:
         former = "" if kept is None else f"; прежняя база / the former database: {kept}"
         sys.stdout.write(f"{file}: загружено / loaded{former}\n")
+
+
+def _progress() -> Progress:
+    """A line on standard error that says how far it is, gone at the end; nothing where that is no terminal."""
+    from rich.console import Console
+    from rich.progress import BarColumn, DownloadColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TimeElapsedColumn())
+    return Progress(*columns, console=Console(stderr=True), transient=True)
 
 
 def _on_database(

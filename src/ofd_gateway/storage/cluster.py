@@ -6,7 +6,6 @@
         data/                      the cluster
         server.log                 what the server says
     <state dir>/postgres.lock      held by whoever runs the server
-    /tmp/ofd-gateway-<uid>-<hash>/ the server's socket; short, because a socket path holds 107 bytes
 
 As root the server runs as another user, which cannot pass through private directories above the state directory. It
 gets an open descriptor of `postgres/` instead and finds its files below `/proc/self/fd/N`: such a link leads straight
@@ -15,32 +14,28 @@ to the directory, and no mode of any directory that is not ours is changed.
 
 from __future__ import annotations
 
-import contextlib
-import hashlib
 import os
 import shutil
-import signal
-import stat
 import subprocess
 import tempfile
-import time
-from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from ofd_gateway.storage.binaries import copy_for_others, find_binaries, reachable_for_others
+from ofd_gateway.storage.binaries import copy_for_others, find_binaries, reachable_for_others, runnable_for_others
 from ofd_gateway.storage.errors import DatabaseUnavailable
 from ofd_gateway.storage.identity import server_identity
+from ofd_gateway.storage.postmaster import Postmaster
+from ofd_gateway.storage.socket_directory import PORT, clear_socket_dir, make_socket_dir
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
 
-__all__ = ["DATABASE_NAME", "Cluster", "Postmaster"]
+__all__ = ["DATABASE_NAME", "Cluster", "Postmaster", "socket_dsn"]
 
 DATABASE_NAME: Final = "ofd_gateway"
 SUPERUSER: Final = "postgres"
-PORT: Final = 5432
 _LOG_LIMIT_BYTES: Final = 16 * 1024 * 1024
-_SOCKET_PATH_LIMIT: Final = 107
+_LOG_TAIL_BYTES: Final = 4096
 _ENVIRONMENT: Final = {"PATH": "/usr/local/bin:/usr/bin:/bin", "LC_ALL": "C", "TZ": "UTC"}
 
 _SERVER_SETTINGS: Final = {
@@ -64,58 +59,9 @@ _SERVER_SETTINGS: Final = {
 }
 
 
-class Postmaster:
-    """What `postmaster.pid` says of a server that may or may not live."""
-
-    def __init__(self, data_dir: Path) -> None:
-        self._file = data_dir / "postmaster.pid"
-        self._data_dir = data_dir
-        try:
-            self._lines = self._file.read_text(errors="replace").splitlines()
-        except OSError:
-            self._lines = []
-
-    @property
-    def exists(self) -> bool:
-        """There is such a file with anything in it."""
-        return bool(self._lines)
-
-    @property
-    def pid(self) -> int | None:
-        """The pid that the file names."""
-        first = self._lines[0].strip() if self._lines else ""
-        return int(first) if first.isdecimal() else None
-
-    @property
-    def socket_dir(self) -> str | None:
-        """The directory of the server's socket."""
-        return self._lines[4].strip() if len(self._lines) > 4 else None  # noqa: PLR2004  fifth line
-
-    @property
-    def is_ready(self) -> bool:
-        """The server takes connections."""
-        return len(self._lines) > 7 and self._lines[7].strip() == "ready"  # noqa: PLR2004  eighth line
-
-    @property
-    def is_ours(self) -> bool:
-        """The pid lives and is a server on this very data directory, not a stranger that was given its number.
-
-        A server's working directory is its data directory, which is compared as a file, not as a name.
-        """
-        if self.pid is None:
-            return False
-        try:
-            working_dir = Path(f"/proc/{self.pid}/cwd").stat()
-            own = self._data_dir.stat()
-        except OSError:
-            return _command_names(self.pid, self._data_dir)
-        if _is_zombie(self.pid):
-            return False
-        return (working_dir.st_dev, working_dir.st_ino) == (own.st_dev, own.st_ino)
-
-    def remove(self) -> None:
-        """Removes a file that names no server of ours."""
-        self._file.unlink(missing_ok=True)
+def socket_dsn(socket_dir: str, database: str = DATABASE_NAME) -> str:
+    """A libpq URI of an embedded server; it names the port, so that a PGPORT in the environment changes nothing."""
+    return f"postgresql://{SUPERUSER}@/{database}?port={PORT}&host={socket_dir}"
 
 
 class Cluster:
@@ -125,19 +71,20 @@ class Cluster:
         self.home = state_dir / "postgres"
         self.data_dir = self.home / "data"
         self.log_file = self.home / "server.log"
-        self._identity = server_identity()
+        self.socket_dir: Path | None = None
+        self._state_dir = state_dir
+        self._identity = server_identity(state_dir, self.data_dir)
         self._home_fd: int | None = None
-        self.socket_dir = _socket_dir(state_dir, self._identity.uid)
 
     @property
     def dsn(self) -> str:
-        """A libpq URI that any process of this machine with our rights can use."""
-        return f"postgresql://{SUPERUSER}@/{DATABASE_NAME}?host={self.socket_dir}"
+        """A URI that any process of this machine with our rights can use, once the cluster is prepared."""
+        return socket_dsn(str(self.socket_dir))
 
     @property
     def maintenance_dsn(self) -> str:
         """The same server, the database that always exists."""
-        return f"postgresql://{SUPERUSER}@/postgres?host={self.socket_dir}"
+        return socket_dsn(str(self.socket_dir), "postgres")
 
     def postmaster(self) -> Postmaster:
         """A fresh reading of `postmaster.pid`."""
@@ -151,29 +98,32 @@ class Cluster:
         """
         self.home.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._own(self.home)
-        self._prepare_socket_dir()
+        self.socket_dir = make_socket_dir(self._state_dir, self._identity)
         version_file = self.data_dir / "PG_VERSION"
         major = int(version_file.read_text().split(".")[0]) if version_file.is_file() else None
         self._programs = find_binaries(major=major)
-        if self._identity.drops_root and not reachable_for_others(self._programs.directory):
+        if self._identity.drops_root and not runnable_for_others(self._programs):
             self._programs = copy_for_others(self._programs)
         if major is None:
             self._initialise()
 
     def start(self) -> subprocess.Popen[bytes]:
         """Starts the server as our child, which dies with us; it is not ready yet."""
-        if self.log_file.exists() and self.log_file.stat().st_size > _LOG_LIMIT_BYTES:
-            self.log_file.unlink()
+        assert self.socket_dir is not None  # noqa: S101  prepare() made it
+        clear_socket_dir(self.socket_dir)
         settings = {**_SERVER_SETTINGS, "unix_socket_directories": str(self.socket_dir), "port": str(PORT)}
         options = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
-        with self.log_file.open("ab") as log:
-            return self._popen(["postgres", "-D", self._inside("data"), *options], log.fileno())
+        log_fd = self._open_log()
+        try:
+            return self._popen(["postgres", "-D", self._inside("data"), *options], log_fd)
+        finally:
+            os.close(log_fd)
 
     def log_tail(self, since: int = 0) -> str:
         """What the server has said from byte `since` on, the last 4 KB of it."""
         try:
             with self.log_file.open("rb") as log:
-                log.seek(max(since, self.log_file.stat().st_size - 4096))
+                log.seek(max(since, self.log_file.stat().st_size - _LOG_TAIL_BYTES))
                 return log.read().decode(errors="replace").strip()
         except OSError:
             return ""
@@ -182,39 +132,19 @@ class Cluster:
         """Bytes in the server's log now."""
         return self.log_file.stat().st_size if self.log_file.exists() else 0
 
-    def end_orphan(self, *, timeout_s: float) -> None:
-        """Ends a server that a killed supervisor left behind, and removes the pid file of a stranger."""
-        postmaster = self.postmaster()
-        if not postmaster.exists:
-            return
-        deadline = time.monotonic() + timeout_s
-        steps = [(0.0, signal.SIGINT), (timeout_s / 2, signal.SIGQUIT), (timeout_s * 0.8, signal.SIGKILL)]
-        started = time.monotonic()
-        while postmaster.is_ours and postmaster.pid is not None and time.monotonic() < deadline:
-            while steps and time.monotonic() - started >= steps[0][0]:
-                with contextlib.suppress(ProcessLookupError):
-                    os.kill(postmaster.pid, steps.pop(0)[1])
-            time.sleep(0.02)
-        if postmaster.is_ours:
-            raise DatabaseUnavailable(f"a server on {self.data_dir} does not end (pid {postmaster.pid})")
-        self.postmaster().remove()
-
     def close(self) -> None:
         """Removes the socket directory and lets go of the descriptor."""
-        shutil.rmtree(self.socket_dir, ignore_errors=True)
+        if self.socket_dir is not None:
+            shutil.rmtree(self.socket_dir, ignore_errors=True)
         if self._home_fd is not None:
             os.close(self._home_fd)
             self._home_fd = None
-
-    def program(self, name: str) -> str:
-        """The path of one of PostgreSQL's programs, of this cluster's version."""
-        return self._programs.path(name)
 
     def _initialise(self) -> None:
         draft = self.home / "data.new"
         shutil.rmtree(draft, ignore_errors=True)
         options = ["-U", SUPERUSER, "-A", "trust", "-E", "UTF8", "--locale=C", "--no-instructions"]
-        if self._programs.major >= 17:  # noqa: PLR2004  the builtin provider came with 17
+        if self._programs.major >= 17:  # the builtin provider came with 17
             options += ["--locale-provider=builtin", "--builtin-locale=C.UTF-8"]
         with tempfile.TemporaryFile() as output:
             code = self._popen(["initdb", "-D", self._inside("data.new"), *options], output.fileno()).wait()
@@ -240,6 +170,15 @@ class Cluster:
             umask=0o077,
         )
 
+    def _open_log(self) -> int:
+        """The log, for appending; it is not followed to where the server's user might have pointed it."""
+        if self.log_size() > _LOG_LIMIT_BYTES:
+            self.log_file.unlink()
+        fd = os.open(self.log_file, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+        if self._identity.drops_root:
+            os.fchown(fd, self._identity.uid, self._identity.gid)
+        return fd
+
     def _inside(self, name: str) -> str:
         """The path by which the server's user reaches a directory below `postgres/`."""
         if not self._identity.drops_root or reachable_for_others(self.home.parent):
@@ -249,41 +188,5 @@ class Cluster:
         return f"/proc/self/fd/{self._home_fd}/{name}"
 
     def _own(self, directory: Path) -> None:
-        if self._identity.drops_root and directory.stat().st_uid != self._identity.uid:
+        if self._identity.drops_root and not self._identity.owns(directory):
             os.chown(directory, self._identity.uid, self._identity.gid)
-
-    def _prepare_socket_dir(self) -> None:
-        path = f"{self.socket_dir}/.s.PGSQL.{PORT}"
-        if len(path.encode()) > _SOCKET_PATH_LIMIT:
-            raise DatabaseUnavailable(f"{path} is too long for a socket; set TMPDIR to a shorter directory")
-        try:
-            self.socket_dir.mkdir(mode=0o700)
-            self._own(self.socket_dir)
-        except FileExistsError:
-            status = self.socket_dir.lstat()
-            if not stat.S_ISDIR(status.st_mode) or status.st_uid != self._identity.uid or status.st_mode & 0o077:
-                self.socket_dir = Path(tempfile.mkdtemp(prefix="ofd-gateway-"))
-                self._own(self.socket_dir)
-
-
-def _socket_dir(state_dir: Path, uid: int) -> Path:
-    name = hashlib.sha256(os.fsencode(state_dir.absolute())).hexdigest()[:12]
-    return Path(tempfile.gettempdir()) / f"ofd-gateway-{uid}-{name}"
-
-
-def _is_zombie(pid: int) -> bool:
-    try:
-        status = Path(f"/proc/{pid}/stat").read_text()
-    except OSError:
-        return True
-    return status.rpartition(")")[2].split()[0] == "Z"
-
-
-def _command_names(pid: int, data_dir: Path) -> bool:
-    """The same question where there is no /proc."""
-    if Path("/proc/self").exists():
-        return False
-    answer = subprocess.run(
-        ["ps", "-o", "command=", "-p", str(pid)], capture_output=True, text=True, check=False, timeout=5
-    )
-    return "postgres" in answer.stdout and str(data_dir) in answer.stdout

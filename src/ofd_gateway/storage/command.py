@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import time
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from ofd_gateway.storage.database import Database
 from ofd_gateway.storage.embedded import EmbeddedPostgres, running_dsn
+from ofd_gateway.storage.errors import DatabaseBusy, DatabaseUnavailable
+from ofd_gateway.storage.locks import FileLock
 from ofd_gateway.storage.migrations import migrate
 
 if TYPE_CHECKING:
@@ -15,7 +18,11 @@ if TYPE_CHECKING:
 
 __all__ = ["EMBEDDED", "dsn_for_command", "open_for_command"]
 
-EMBEDDED = "embedded"
+EMBEDDED: Final = "embedded"
+
+_FIND_WAIT_S: Final = 25.0
+_LOCK_WAIT_S: Final = 0.3
+_OTHERS_WAIT_S: Final = 600.0
 
 
 @asynccontextmanager
@@ -35,18 +42,48 @@ async def open_for_command(database: str, state_dir: Path) -> AsyncIterator[Data
 
 @asynccontextmanager
 async def dsn_for_command(database: str, state_dir: Path) -> AsyncIterator[str]:
-    """The URI of that database; an embedded one that nobody serves is started, migrated and stopped again."""
+    """The URI of that database; an embedded one that nobody serves is started, migrated and stopped again.
+
+    Several commands share one server: the one that started it waits for the others before it stops it. A gateway or a
+    command that is just starting or stopping its server is waited for.
+
+    Raises:
+        DatabaseBusy: somebody holds the state directory and does not serve.
+        DatabaseUnavailable: the server does not start.
+    """
     if database != EMBEDDED:
         yield database
         return
-    dsn = running_dsn(state_dir)
-    if dsn is not None:
-        yield dsn
-        return
-    server = EmbeddedPostgres(state_dir)
-    dsn = await server.start()
+    deadline = time.monotonic() + _FIND_WAIT_S
+    users = _users_lock(state_dir)
     try:
-        await migrate(dsn)
-        yield dsn
+        while True:
+            dsn = running_dsn(state_dir) if users.share() else None
+            if dsn is not None:
+                yield dsn
+                return
+            server = EmbeddedPostgres(state_dir, lock_wait_s=_LOCK_WAIT_S)
+            try:
+                dsn = await server.start()
+            except DatabaseBusy:
+                if time.monotonic() >= deadline:
+                    raise
+                continue
+            try:
+                await migrate(dsn)
+                yield dsn
+            finally:
+                await users.wait_alone(_OTHERS_WAIT_S)
+                await server.stop()
+            return
     finally:
-        await server.stop()
+        users.close()
+
+
+def _users_lock(state_dir: Path) -> FileLock:
+    """Shared by all commands that use one server; taken alone by the one that stops it."""
+    try:
+        state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+        return FileLock(state_dir / "postgres.users")
+    except OSError as error:
+        raise DatabaseUnavailable(f"the state directory cannot be used: {error}") from error

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import re
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Final
-from urllib.parse import urlsplit, urlunsplit
 
 import asyncpg
 
@@ -12,27 +13,47 @@ from ofd_gateway.storage.errors import DatabaseUnavailable, DatabaseUnsafe
 from ofd_gateway.storage.migrations import check_schema
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
     from contextlib import AbstractAsyncContextManager
 
-__all__ = ["CONNECTION_ERRORS", "Database", "masked_dsn"]
+    from ofd_gateway.storage.migrations import Connection
+
+__all__ = ["CONNECTION_ERRORS", "Database", "check_durability", "masked_dsn"]
 
 CONNECTION_ERRORS: Final = (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, TimeoutError)
 """Everything that a statement on a live or dying connection raises."""
 
-_DURABILITY: Final = ("fsync", "synchronous_commit", "full_page_writes")
+_DSN_ERRORS: Final = (ValueError, OverflowError)
+"""What the driver raises of a URI whose parts make no sense."""
+
+_DURABILITY: Final = """
+SELECT name FROM pg_settings
+WHERE name IN ('fsync', 'synchronous_commit', 'full_page_writes') AND setting = 'off'
+ORDER BY name
+"""
+_PASSWORD: Final = re.compile(r"^(\w+://[^:@/?]*):[^?]*@")
+_PASSWORD_PARAMETER: Final = re.compile(r"((?:ssl)?password=)[^&\s]*")
 _CONNECT_TIMEOUT_S: Final = 10.0
 _COMMAND_TIMEOUT_S: Final = 30.0
 _CLOSE_TIMEOUT_S: Final = 3.0
 
 
 def masked_dsn(dsn: str) -> str:
-    """The URI with its password hidden."""
-    parts = urlsplit(dsn)
-    if parts.password is None:
-        return dsn
-    user = parts.username or ""
-    place = parts.netloc.rpartition("@")[2]
-    return urlunsplit(parts._replace(netloc=f"{user}:***@{place}"))
+    """The URI with its password hidden, wherever in the URI it stands."""
+    return _PASSWORD_PARAMETER.sub(r"\1***", _PASSWORD.sub(r"\1:***@", dsn))
+
+
+async def check_durability(connection: Connection) -> None:
+    """Whether what is committed on this connection survives a power failure.
+
+    Raises:
+        DatabaseUnsafe: a setting of the server, the database or the user says otherwise.
+    """
+    off = [row["name"] for row in await connection.fetch(_DURABILITY)]
+    if off:
+        raise DatabaseUnsafe(
+            f"the server has {' = off, '.join(off)} = off: a confirmed document could be lost; set it to on"
+        )
 
 
 class Database:
@@ -60,13 +81,12 @@ class Database:
                 command_timeout=_COMMAND_TIMEOUT_S,
                 server_settings={"application_name": application_name},
             )
-        except CONNECTION_ERRORS as error:
-            raise DatabaseUnavailable(f"cannot connect to {masked_dsn(dsn)}: {error}") from error
+        except (*CONNECTION_ERRORS, *_DSN_ERRORS) as error:
+            reason = str(error) or type(error).__name__
+            raise DatabaseUnavailable(f"cannot connect to {masked_dsn(dsn)}: {reason}") from error
         database = cls(pool, dsn)
         try:
-            async with pool.acquire() as connection:
-                await _check_durability(connection)
-                await check_schema(connection)
+            await database.ping()
         except BaseException:
             await database.close()
             raise
@@ -81,20 +101,20 @@ class Database:
             self._pool.terminate()
 
     async def ping(self) -> None:
-        """Returns when the server answers and has this code's schema; raises a `DatabaseError` otherwise."""
-        try:
-            async with self._pool.acquire() as connection:
-                await check_schema(connection)
-        except CONNECTION_ERRORS as error:
-            raise DatabaseUnavailable(str(error) or type(error).__name__) from error
+        """Returns when the server answers, is durable and at this code's schema; else raises a `DatabaseError`."""
+        async with self.reading() as connection:
+            await check_durability(connection)
+            await check_schema(connection)
 
     def acquire(self) -> AbstractAsyncContextManager[asyncpg.pool.PoolConnectionProxy[asyncpg.Record]]:
-        """A connection of the pool for the length of an `async with`."""
+        """A connection of the pool for the length of an `async with`; raises what the driver raises."""
         return self._pool.acquire()
 
-
-async def _check_durability(connection: asyncpg.pool.PoolConnectionProxy[asyncpg.Record]) -> None:
-    for name in _DURABILITY:
-        value = await connection.fetchval("SELECT current_setting($1)", name)
-        if value == "off":
-            raise DatabaseUnsafe(f"the server has {name} = off: a confirmed document could be lost; set it to on")
+    @asynccontextmanager
+    async def reading(self) -> AsyncIterator[asyncpg.pool.PoolConnectionProxy[asyncpg.Record]]:
+        """The same, with every error of the connection as `DatabaseUnavailable`."""
+        try:
+            async with self._pool.acquire() as connection:
+                yield connection
+        except CONNECTION_ERRORS as error:
+            raise DatabaseUnavailable(str(error) or type(error).__name__) from error

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import fcntl
 import os
 import signal
 import time
@@ -13,8 +12,10 @@ from typing import TYPE_CHECKING, Final
 import asyncpg
 import structlog
 
-from ofd_gateway.storage.cluster import DATABASE_NAME, Cluster, Postmaster
+from ofd_gateway.storage.cluster import DATABASE_NAME, Cluster, socket_dsn
 from ofd_gateway.storage.errors import DatabaseBusy, DatabaseUnavailable
+from ofd_gateway.storage.locks import FileLock
+from ofd_gateway.storage.postmaster import Postmaster, end_orphan
 
 if TYPE_CHECKING:
     import subprocess
@@ -25,10 +26,13 @@ __all__ = ["EmbeddedPostgres", "running_dsn"]
 
 _LOCK_WAIT_S: Final = 10.0
 _ORPHAN_WAIT_S: Final = 10.0
-_READY_WAIT_S: Final = 120.0
+_READY_WAIT_S: Final = 600.0
+"""Recovery of much work may take long; a server that has ended is noticed at once."""
 _SHARED_MEMORY_WAIT_S: Final = 15.0
 _STOP_WAIT_S: Final = 6.0
 _RESTART_PAUSE_S: Final = 0.2
+_LONGEST_RESTART_PAUSE_S: Final = 5.0
+_SERVER_ERRORS: Final = (asyncpg.PostgresError, asyncpg.InterfaceError, TimeoutError)
 _STILL_IN_USE: Final = "pre-existing shared memory block"
 
 
@@ -36,7 +40,7 @@ def running_dsn(state_dir: Path) -> str | None:
     """The URI of the embedded database of this state directory, if somebody serves it now."""
     postmaster = Postmaster(state_dir / "postgres" / "data")
     if postmaster.is_ready and postmaster.is_ours and postmaster.socket_dir:
-        return f"postgresql://postgres@/{DATABASE_NAME}?host={postmaster.socket_dir}"
+        return socket_dsn(postmaster.socket_dir)
     return None
 
 
@@ -54,7 +58,7 @@ class EmbeddedPostgres:
         self._lock_wait_s = lock_wait_s
         self._on_restart = on_restart
         self._cluster = Cluster(state_dir)
-        self._lock_fd: int | None = None
+        self._lock: FileLock | None = None
         self._server: subprocess.Popen[bytes] | None = None
         self._log = structlog.get_logger()
 
@@ -75,13 +79,16 @@ class EmbeddedPostgres:
             DatabaseBusy: another process holds this state directory.
             DatabaseUnavailable: with the last words of the server.
         """
-        self._state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-        await self._lock()
         try:
-            await asyncio.to_thread(self._cluster.end_orphan, timeout_s=_ORPHAN_WAIT_S)
+            self._state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+            await self._take_lock()
+            await end_orphan(self._cluster.data_dir, timeout_s=_ORPHAN_WAIT_S)
             self._cluster.prepare()
             await self._launch()
             await self._create_database()
+        except (OSError, *_SERVER_ERRORS) as error:
+            await self.stop()
+            raise DatabaseUnavailable(f"the embedded database does not start: {error}") from error
         except BaseException:
             await self.stop()
             raise
@@ -97,49 +104,52 @@ class EmbeddedPostgres:
                     server.send_signal(number)
                 if await _exited(server, _STOP_WAIT_S):
                     break
-        self._cluster.close()
-        if self._lock_fd is not None:
-            os.close(self._lock_fd)
-            self._lock_fd = None
+        lock, self._lock = self._lock, None
+        if lock is not None:
+            self._cluster.close()
+            lock.close()
 
     async def watch(self) -> None:
-        """Brings the server back whenever it ends; runs until it is cancelled.
+        """Brings the server back whenever it ends, however often that takes; runs until it is cancelled.
 
-        Raises:
-            DatabaseUnavailable: the server cannot be brought back.
+        A server that cannot start now (no space on the disk, say) is tried again, at longer intervals up to 5 s.
         """
         while self._server is not None:
             await _exited(self._server, None)
             self._log.error("database.died", code=self._server.returncode, said=self._cluster.log_tail()[-500:])
-            await asyncio.sleep(_RESTART_PAUSE_S)
             started = time.monotonic()
-            await asyncio.to_thread(self._cluster.end_orphan, timeout_s=_ORPHAN_WAIT_S)
-            await self._launch()
+            await self._bring_back()
             if self._on_restart is not None:
                 self._on_restart()
-            self._log.info(
-                "database.restarted", pid=self.server_pid, seconds=round(time.monotonic() - started, 2)
+            self._log.info("database.restarted", pid=self.server_pid, seconds=round(time.monotonic() - started, 2))
+
+    async def _take_lock(self) -> None:
+        self._lock = FileLock(self._state_dir / "postgres.lock")
+        if not await self._lock.wait_alone(self._lock_wait_s):
+            raise DatabaseBusy(
+                f"another gateway serves {self._state_dir}, or a command has its database open; "
+                "stop it or choose another --state-dir"
             )
 
-    async def _lock(self) -> None:
-        fd = os.open(self._state_dir / "postgres.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        deadline = time.monotonic() + self._lock_wait_s
+    async def _bring_back(self) -> None:
+        pause_s = _RESTART_PAUSE_S
         while True:
+            await asyncio.sleep(pause_s)
             try:
-                fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                if time.monotonic() >= deadline:
-                    os.close(fd)
-                    raise DatabaseBusy(
-                        f"another gateway serves {self._state_dir}; stop it or choose another --state-dir"
-                    ) from None
-                await asyncio.sleep(0.05)
+                await end_orphan(self._cluster.data_dir, timeout_s=_ORPHAN_WAIT_S)
+                await self._launch()
+            except (DatabaseUnavailable, OSError) as error:
+                pause_s = min(pause_s * 2, _LONGEST_RESTART_PAUSE_S)
+                self._log.error("database.restart_failed", reason=str(error), next_try_s=pause_s)
             else:
-                self._lock_fd = fd
                 return
 
     async def _launch(self) -> None:
-        """Starts the server, and again while the children of a killed one still hold its shared memory."""
+        """Starts the server.
+
+        It is tried again when it was killed meanwhile, and while the children of a killed one still hold its shared
+        memory.
+        """
         deadline = time.monotonic() + _SHARED_MEMORY_WAIT_S
         while True:
             said_before = self._cluster.log_size()
@@ -147,9 +157,11 @@ class EmbeddedPostgres:
             if await self._is_ready(self._server):
                 return
             said = self._cluster.log_tail(said_before)
-            if _STILL_IN_USE not in said or time.monotonic() > deadline:
+            passing = _STILL_IN_USE in said or (self._server.returncode or 0) < 0
+            if not passing or time.monotonic() > deadline:
                 raise DatabaseUnavailable(f"the embedded database does not start: {said[-1000:]}")
-            await asyncio.sleep(0.2)
+            await asyncio.sleep(_RESTART_PAUSE_S)
+            await end_orphan(self._cluster.data_dir, timeout_s=_ORPHAN_WAIT_S)
 
     async def _is_ready(self, server: subprocess.Popen[bytes]) -> bool:
         deadline = time.monotonic() + _READY_WAIT_S

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import hashlib
 import re
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeAlias
 
 import asyncpg
 
@@ -16,9 +17,13 @@ from ofd_gateway.storage.errors import DatabaseUnavailable, MigrationChanged, Sc
 
 __all__ = ["Migration", "check_schema", "load_migrations", "migrate"]
 
+Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record] | asyncpg.pool.PoolConnectionProxy[asyncpg.Record]"
+"""One of its own or one of a pool."""
+
 FILE_NAME: Final = re.compile(r"(\d{4})_[a-z0-9_]+\.sql")
 _LOCK_KEY: Final = 0x0FD_6A7E
 _LOCK_WAIT_S: Final = 60.0
+_CONNECT_TIMEOUT_S: Final = 10.0
 _CREATE_LEDGER: Final = """
 CREATE TABLE IF NOT EXISTS schema_migrations (
     name       text        PRIMARY KEY,
@@ -41,9 +46,13 @@ def load_migrations(directory: Path | None = None) -> list[Migration]:
     """All migrations in order, from the installed package or from the checkout.
 
     Raises:
-        SchemaMismatch: a file is misnamed or a number is missing or taken twice.
+        SchemaMismatch: a file is misnamed, a number is missing or taken twice, or there is none at all.
     """
-    directory = directory or _directory()
+    return list(_load(directory or _directory()))
+
+
+@functools.cache
+def _load(directory: Path) -> tuple[Migration, ...]:
     migrations = []
     for number, path in enumerate(sorted(directory.glob("*.sql")), start=1):
         match = FILE_NAME.fullmatch(path.name)
@@ -51,7 +60,9 @@ def load_migrations(directory: Path | None = None) -> list[Migration]:
             raise SchemaMismatch(f"migration {path.name} should be number {number:04d}, named like 0001_words.sql")
         data = path.read_bytes()
         migrations.append(Migration(path.name, data.decode(), hashlib.sha256(data).hexdigest()))
-    return migrations
+    if not migrations:
+        raise SchemaMismatch(f"there are no migrations in {directory}; the installation is broken")
+    return tuple(migrations)
 
 
 async def migrate(dsn: str, migrations: list[Migration] | None = None) -> list[str]:
@@ -67,9 +78,12 @@ async def migrate(dsn: str, migrations: list[Migration] | None = None) -> list[s
     """
     known = load_migrations() if migrations is None else migrations
     try:
-        connection = await asyncpg.connect(dsn, server_settings={"application_name": "ofd-gateway migrate"})
-    except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, TimeoutError) as error:
-        raise DatabaseUnavailable(f"cannot connect to the database: {error}") from error
+        connection = await asyncpg.connect(
+            dsn, timeout=_CONNECT_TIMEOUT_S, server_settings={"application_name": "ofd-gateway migrate"}
+        )
+    except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, TimeoutError, ValueError, OverflowError) as error:
+        reason = str(error) or type(error).__name__
+        raise DatabaseUnavailable(f"cannot connect to the database: {reason}") from error
     try:
         await _lock(connection)
         await connection.execute(_CREATE_LEDGER)
@@ -87,7 +101,7 @@ async def migrate(dsn: str, migrations: list[Migration] | None = None) -> list[s
         await connection.close()
 
 
-async def check_schema(connection: asyncpg.Connection[asyncpg.Record]) -> None:
+async def check_schema(connection: Connection) -> None:
     """Whether the database is exactly at the schema of this code.
 
     Raises:
@@ -112,7 +126,7 @@ def _missing(known: list[Migration], applied: dict[str, str]) -> list[Migration]
     return [migration for migration in known if migration.name not in applied]
 
 
-async def _applied(connection: asyncpg.Connection[asyncpg.Record]) -> dict[str, str]:
+async def _applied(connection: Connection) -> dict[str, str]:
     rows = await connection.fetch("SELECT name, sha256 FROM schema_migrations ORDER BY name")
     return {row["name"]: row["sha256"] for row in rows}
 

@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+import json
+import re
 import sys
-from typing import Any
+from typing import TYPE_CHECKING, Final
 
+from ofd_gateway.cli.context import ConfigOption, DatabaseOption, JsonOption, StateDirOption
+from ofd_gateway.cli.output import print_json
 
-from ofd_gateway.cli.context import ConfigOption, DatabaseOption, JsonOption, StateDirOption, print_json
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 __all__ = ["check_config"]
+
+_BARE_KEY: Final = re.compile(r"[A-Za-z0-9_-]+")
+_COLUMN: Final = 64
 
 
 def check_config(
@@ -18,43 +26,34 @@ def check_config(
     as_json: JsonOption = False,
 ) -> None:
     """Показывает действующие настройки; пароли скрыты. / Shows the effective settings, secrets masked."""
-    from ofd_gateway.settings import load_settings
-    from ofd_gateway.storage.database import masked_dsn
+    from ofd_gateway.settings import load_settings, sources_of
+    from ofd_gateway.storage import masked_dsn
 
     settings = load_settings(config, database=database, state_dir=state_dir)
-    shown: dict[str, Any] = settings.model_dump(mode="json")
+    shown = settings.masked()
     shown["database"] = masked_dsn(settings.database)
     if as_json:
         print_json(shown)
         return
+    sources = sources_of(config, database=database, state_dir=state_dir)
     for key, value in _flat(shown):
-        sys.stdout.write(f"{key} = {_toml(value)}\n")
+        # A table that is one setting, such as ffd.severities, is of one source.
+        source = sources.get(key) or sources.get(key.rpartition(".")[0], "")
+        line = f"{key} = {_toml(value)}"
+        sys.stdout.write(f"{line:<{_COLUMN}}  # {source}\n" if source else f"{line}\n")
 
 
-def _flat(tree: dict[str, Any], prefix: str = "") -> list[tuple[str, Any]]:
-    pairs: list[tuple[str, Any]] = []
-    for key, value in tree.items():
+def _flat(tree: dict[str, object], prefix: str = "") -> Iterator[tuple[str, object]]:
+    for name, value in tree.items():
+        key = prefix + (name if _BARE_KEY.fullmatch(name) else json.dumps(name, ensure_ascii=False))
         if isinstance(value, dict) and value:
-            pairs.extend(_flat(value, f"{prefix}{key}."))
+            yield from _flat(value, f"{key}.")
         else:
-            pairs.append((prefix + key, value))
-    return pairs
+            yield key, value
 
 
-def _toml(value: Any) -> str:
-    match value:
-        case bool():
-            return str(value).lower()
-        case int() | float():
-            return str(value)
-        case dict():
-            return "{}"
-        case list():
-            return "[" + ", ".join(_toml(item) for item in value) + "]"
-        case None:
-            return '""'
-        case _:
-            escaped = str(value).replace("\\", "\\\\").replace('"', '\\"')
-            return f'"{escaped}"'
-
-
+def _toml(value: object) -> str:
+    """A TOML value: the output can be kept as a configuration file. Strings of JSON are strings of TOML."""
+    if isinstance(value, list):
+        return "[" + ", ".join(_toml(item) for item in value) + "]"
+    return json.dumps(value, ensure_ascii=False)

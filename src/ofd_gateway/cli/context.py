@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-import asyncio
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
+from ofd_gateway.cli.output import print_json
+
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
+    from datetime import datetime
 
     from ofd_gateway.settings import Settings
     from ofd_gateway.storage import Database
@@ -50,7 +52,14 @@ def with_database(
     database: str | None,
     state_dir: Path | None,
 ) -> _T:
-    """Runs `work` on the database that `serve` with the same options uses, whether a gateway runs or not."""
+    """Runs `work` on the database that `serve` with the same options uses, whether a gateway runs or not.
+
+    Raises:
+        SettingsError: the settings have no sense.
+        DatabaseError: the database cannot be reached, started or read.
+    """
+    import asyncio
+
     from ofd_gateway.settings import load_settings
     from ofd_gateway.storage import open_for_command
 
@@ -76,37 +85,33 @@ def log_to_stderr() -> None:
     )
 
 
-def print_json(value: Any) -> None:
-    """One line of JSON on standard output."""
-    from ofd_gateway.ffd import to_json_bytes
-
-    sys.stdout.write(to_json_bytes(value).decode() + "\n")
-
-
 def fail(reason: str, *, code: int = 1) -> typer.Exit:
     """Says the reason on standard error; to be raised."""
     sys.stderr.write(f"{reason}\n")
     return typer.Exit(code)
 
 
-def parse_moment(text: str | None) -> Any:
+def parse_moment(text: str | None) -> datetime | None:
     """An ISO date or time (the machine's zone where it names none), or a duration back from now: `24h`, `45d`.
 
     Raises:
         typer.BadParameter: it is neither.
     """
-    from datetime import UTC, datetime
-
-    from ofd_gateway.settings import parse_duration
-
     if text is None:
         return None
+    from datetime import UTC, datetime, timedelta
+
+    from ofd_gateway.setting_values import parse_duration
+
     try:
         return datetime.fromisoformat(text).astimezone(UTC)
-    except ValueError:
+    except (ValueError, OverflowError):
         pass
     try:
         back = parse_duration(text)
-    except ValueError:
-        raise typer.BadParameter(f"{text!r} is neither a moment like 2026-01-31T12:00 nor a duration like 24h") from None
-    return datetime.now(UTC) - back  # type: ignore[operator]
+        assert isinstance(back, timedelta)  # noqa: S101  of a text
+        return datetime.now(UTC) - back
+    except (ValueError, OverflowError):
+        raise typer.BadParameter(
+            f"{text!r} is neither a moment like 2026-01-31T12:00 nor a duration like 24h"
+        ) from None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -14,11 +14,13 @@ from ofd_gateway.cli.context import (
     StateDirOption,
     fail,
     parse_moment,
-    print_json,
     with_database,
 )
+from ofd_gateway.cli.output import console, print_json, roubles
 
 if TYPE_CHECKING:
+    from ofd_gateway.ffd import Document
+    from ofd_gateway.ffd.checks import Violation
     from ofd_gateway.settings import Settings
     from ofd_gateway.storage import Database, DocumentRecord
 
@@ -80,7 +82,7 @@ def show_document(
     if tree + as_hex + as_json > 1:
         raise typer.BadParameter("--tree, --hex and --json exclude each other")
 
-    async def work(opened: Database, settings: Settings) -> tuple[DocumentRecord | None, str]:
+    async def work(opened: Database, settings: Settings) -> tuple[DocumentRecord | None, Literal["2021", "2017"]]:
         return await DocumentStore(opened).get(fn, fd, generation), settings.ffd.names
 
     record, names = with_database(work, config=config, database=database, state_dir=state_dir)
@@ -116,67 +118,73 @@ def _line(record: DocumentRecord) -> dict[str, Any]:
         "response_code": record.response_code,
         "received_at": record.received_at.isoformat(),
         "issued_at": None if record.issued_at_local is None else record.issued_at_local.isoformat(),
-        "violations": [violation["rule"] for violation in _violations(record)],
+        "violations": [violation.rule for violation in _violations(record)],
         "fns": None,
         "fns_code": None,
     }
 
 
-def _violations(record: DocumentRecord) -> list[dict[str, Any]]:
+def _violations(record: DocumentRecord) -> list[Violation]:
     import msgspec
 
-    return [] if record.violations is None else msgspec.json.decode(record.violations, type=list[dict[str, Any]])
+    from ofd_gateway.ffd.checks import Violation
+
+    return [] if record.violations is None else msgspec.json.decode(record.violations, type=list[Violation])
 
 
-def _fns_json(record: DocumentRecord, names: Any) -> dict[str, object]:
-    from ofd_gateway.ffd import decode, to_fns_json
+def _fns_json(record: DocumentRecord, names: Literal["2021", "2017"]) -> dict[str, object]:
+    from ofd_gateway.ffd import to_fns_json
+
+    return to_fns_json(_document(record), message_sign=record.message_sign, names=names)
+
+
+def _document(record: DocumentRecord) -> Document:
+    from ofd_gateway.ffd import decode
     from ofd_gateway.protocol import parse_container
 
-    container = parse_container(record.container)
-    document = decode(container.body, version_hint=record.ffd)
-    return to_fns_json(document, message_sign=record.message_sign, names=names)
+    return decode(parse_container(record.container).body, version_hint=record.ffd)
 
 
 def _print_table(records: list[DocumentRecord]) -> None:
     from rich import box
-    from rich.console import Console
     from rich.table import Table
+    from rich.text import Text
 
     table = Table(title="Документы / documents", box=box.SIMPLE_HEAD, pad_edge=False)
-    for name in ("ФН / FN", "№", "ФД", "вид / kind", "ФФД", "получен / received", "итог / total", "код"):
-        justify = "right" if name in {"№", "ФД", "итог / total", "код"} else "left"
-        table.add_column(name, justify=justify, no_wrap=True)  # type: ignore[arg-type]
+    for name in ("ФН / FN", "вид / kind", "ФФД", "получен / received"):
+        table.add_column(name, no_wrap=True)
+    for name in ("жизнь / gen.", "ФД / FD", "итог / total", "код / code"):
+        table.add_column(name, no_wrap=True, justify="right")
     table.add_column("замечания / violations")
     for record in records:
         line = _line(record)
-        total = "" if record.total_kopecks is None else f"{record.total_kopecks / 100:.2f}"
-        style = "yellow" if record.response_code else None
-        table.add_row(
+        cells = (
             record.fn,
-            str(record.generation),
-            str(record.fd),
             line["kind"],
             record.ffd,
             f"{record.received_at.astimezone():%Y-%m-%d %H:%M:%S}",
-            total,
+            str(record.generation),
+            str(record.fd),
+            roubles(record.total_kopecks),
             str(record.response_code),
             " ".join(line["violations"]),
-            style=style,
         )
-    Console().print(table)
+        table.add_row(*map(Text, cells), style="yellow" if record.response_code else None)
+    console().print(table)
 
 
 def _print_tree(record: DocumentRecord) -> None:
-    from rich.console import Console
-
     from ofd_gateway.cli.rendering import container_tree
     from ofd_gateway.protocol import parse_container
 
-    console = Console()
-    console.print(
-        container_tree(parse_container(record.container), version_hint=record.ffd, violations=_violations(record))
-    )
-    console.print(
-        f"получен / received {record.received_at.astimezone():%Y-%m-%d %H:%M:%S %z} от / from {record.peer}; "
-        f"код ответа / response code {record.response_code}"
-    )
+    out = console()
+    out.print(container_tree(parse_container(record.container), _document(record), violations=_violations(record)))
+    message = f", 1206 0x{record.operator_message:02x}" if record.operator_message else ""
+    for name, value in (
+        ("получен / received", f"{record.received_at.astimezone():%Y-%m-%d %H:%M:%S %z}, {record.peer}"),
+        ("жизнь ФН / generation of the FN", str(record.generation)),
+        ("код ответа / response code", f"{record.response_code}{message}"),
+        ("ФПО 1078 / operator sign", record.operator_sign.hex()),
+        ("ФПП / confirmation sign", record.trailer.hex()),
+    ):
+        out.print(f"{name}: {value}")

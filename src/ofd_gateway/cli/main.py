@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import importlib
+import os
 import sys
-from typing import TYPE_CHECKING, Annotated, Any, Final
-
-import typer
-from typer.core import TyperGroup
+from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["COMMANDS", "main"]
+__all__ = ["COMMANDS", "main", "run"]
 
 COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "serve": ("ofd_gateway.cli.serve:serve", "принимать документы / take documents from registers"),
@@ -30,77 +27,66 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
 }
 """Command, where it lives, and its line in the help."""
 
-
-class _LazyGroup(TyperGroup):
-    """Imports a command's module when that command is asked for."""
-
-    def list_commands(self, ctx: Any) -> list[str]:
-        return list(COMMANDS)
-
-    def get_command(self, ctx: Any, cmd_name: str) -> Any:
-        if cmd_name not in COMMANDS:
-            return None
-        place, _ = COMMANDS[cmd_name]
-        module_name, _, attribute = place.partition(":")
-        found = getattr(importlib.import_module(module_name), attribute)
-        if isinstance(found, typer.Typer):
-            command = typer.main.get_command(found)
-        else:
-            single = typer.Typer(add_completion=False, rich_markup_mode=None)
-            single.command(cmd_name)(found)
-            command = typer.main.get_command(single)
-        command.name = cmd_name
-        return command
-
-    def format_commands(self, ctx: Any, formatter: Any) -> None:
-        with formatter.section("Commands"):
-            formatter.write_dl([(name, line) for name, (_, line) in COMMANDS.items()])
-
-
-_app = typer.Typer(
-    cls=_LazyGroup,
-    no_args_is_help=True,
-    add_completion=False,
-    rich_markup_mode=None,
-    help="ОФД на своей машине: принимает, хранит и подтверждает фискальные документы. / A fiscal data operator endpoint.",
-)
-
-
-def _show_version(wanted: bool) -> None:
-    if wanted:
-        from ofd_gateway import __version__
-
-        sys.stdout.write(f"ofd-gateway {__version__}\n")
-        raise typer.Exit
-
-
-@_app.callback()
-def _root(
-    version: Annotated[
-        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version and exit.")
-    ] = False,
-) -> None:
-    """Only the options that go before a command."""
+_FAILED: Final = 1
+_WRONG_SETTINGS: Final = 2
+_DATABASE: Final = 3
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Runs one command; exit codes: 0 done, 1 failed, 2 usage or configuration, 3 database.
+    """Runs one command and leaves with its exit code; the entry point of the console command."""
+    sys.exit(run(arguments))
+
+
+def run(arguments: Sequence[str] | None = None) -> int:
+    """The exit code of one command: 0 done, 1 failed, 2 usage or configuration, 3 database.
 
     What can be foreseen is said in one line on standard error.
     """
     from ofd_gateway.errors import OfdGatewayError
 
+    words = sys.argv[1:] if arguments is None else list(arguments)
+    _speak_utf8()
     try:
-        typer.main.get_command(_app).main(
-            args=None if arguments is None else list(arguments), prog_name="ofd-gateway", standalone_mode=True
-        )
+        return _dispatch(words)
+    except BrokenPipeError:
+        # The reader of our output has gone; nothing may be written at the interpreter's exit either.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return _FAILED
     except OfdGatewayError as error:
-        sys.stderr.write(f"ofd-gateway: {error}\n")
-        sys.exit(_exit_code(error))
+        _complain(str(error))
+        return _exit_code(error)
+    except OSError as error:
+        _complain(f"{error.filename}: {error.strerror}" if error.filename else str(error))
+        return _FAILED
+
+
+def _dispatch(words: list[str]) -> int:
+    if words[:1] == ["decode"]:
+        from ofd_gateway.cli.decoding import run_plainly
+
+        failed = run_plainly(words[1:])
+        if failed is not None:
+            sys.stdout.flush()
+            return _FAILED if failed else 0
+    from ofd_gateway.cli.group import run_group
+
+    return run_group(words, COMMANDS)
+
+
+def _speak_utf8() -> None:
+    """Whatever the locale says, JSON is UTF-8 and no letter of a document may end a command."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(encoding="utf-8", errors="backslashreplace")
+
+
+def _complain(text: str) -> None:
+    sys.stderr.write(f"ofd-gateway: {text}\n")
 
 
 def _exit_code(error: Exception) -> int:
+    """By name, because importing the rooms to compare classes would cost every command their time."""
     names = {base.__name__ for base in type(error).__mro__}
     if "DatabaseError" in names:
-        return 3
-    return 2 if "SettingsError" in names else 1
+        return _DATABASE
+    return _WRONG_SETTINGS if "SettingsError" in names else _FAILED

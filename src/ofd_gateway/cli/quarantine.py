@@ -14,9 +14,9 @@ from ofd_gateway.cli.context import (
     StateDirOption,
     fail,
     parse_moment,
-    print_json,
     with_database,
 )
+from ofd_gateway.cli.output import console, print_json, printable
 
 if TYPE_CHECKING:
     from ofd_gateway.settings import Settings
@@ -95,33 +95,36 @@ def _line(record: QuarantineRecord) -> dict[str, Any]:
 
 def _print_table(records: list[QuarantineRecord]) -> None:
     from rich import box
-    from rich.console import Console
     from rich.table import Table
+    from rich.text import Text
 
     table = Table(title="Карантин / quarantine", box=box.SIMPLE_HEAD, pad_edge=False)
-    for name in ("id", "ФН / FN", "ФД", "получено / received", "причина / reason"):
+    for name in ("id", "ФН / FN", "ФД / FD", "получено / received", "причина / reason"):
         table.add_column(name, no_wrap=True)
     table.add_column("подробно / detail", overflow="fold")
     for record in records:
-        table.add_row(
+        cells = (
             str(record.id),
             record.fn,
             "" if record.fd is None else str(record.fd),
             f"{record.received_at.astimezone():%Y-%m-%d %H:%M:%S}",
             record.reason,
-            record.detail,
+            printable(record.detail),
         )
-    Console().print(table)
+        table.add_row(*map(Text, cells))
+    console().print(table)
 
 
 def _print_one(record: QuarantineRecord) -> None:
-    from rich.console import Console
+    from ofd_gateway.cli.hexdump import hex_dump
 
-    from ofd_gateway.cli.rendering import hex_dump
-
-    console = Console()
-    console.print(f"[bold]{record.reason}[/bold]: {record.detail}", highlight=False)
-    console.print(
-        f"ФН / FN {record.fn}, ФД / FD {record.fd}, {record.received_at.astimezone():%Y-%m-%d %H:%M:%S}, {record.peer}"
-    )
-    console.print(hex_dump(record.raw), highlight=False, markup=False)
+    out = console()
+    out.print(printable(f"{record.reason}: {record.detail}"), style="bold")
+    for name, value in (
+        ("ФН / FN", record.fn or "не прочитан / not read"),
+        ("ФД / FD", "не прочитан / not read" if record.fd is None else str(record.fd)),
+        ("получено / received", f"{record.received_at.astimezone():%Y-%m-%d %H:%M:%S %z}"),
+        ("от / from", f"{record.peer} ({record.connection_id})"),
+    ):
+        out.print(f"{name}: {value}")
+    out.print(hex_dump(record.raw))

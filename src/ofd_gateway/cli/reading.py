@@ -1,18 +1,20 @@
-"""Input of `decode`: text in the usual spellings of hex, or bytes; a message, a container or a bare document."""
+"""Input of `decode`: hex or bytes; a session message, a container or a bare document, told apart by content."""
 
 from __future__ import annotations
 
-import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
+from ofd_gateway.cli.hexdump import NotHex, read_hex
 from ofd_gateway.crypto import BodyUnreadable, EmulatorCrypto
 from ofd_gateway.errors import OfdGatewayError
 from ofd_gateway.ffd import Document, FormatError, decode
 from ofd_gateway.protocol import (
+    CONTAINER_HEADER_BYTES,
     FROM_FN,
     FROM_OPERATOR,
     SESSION_HEADER_BYTES,
+    TRAILER_BYTES,
     Container,
     CrcMode,
     ProtocolError,
@@ -25,29 +27,19 @@ from ofd_gateway.protocol import (
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["Reading", "UnreadableInput", "read_bytes", "read_input", "read_message"]
+__all__ = ["Reading", "UnreadableInput", "read_bytes", "read_input", "read_line", "read_message"]
 
-SIGNATURES: Final = (b"\x2a\x08\x41\x0a", b"\xdd\x80\xca\xa1")
-_CLEAR_HEADER: Final = bytes.fromhex("1009")
-_HEX_TEXT: Final = re.compile(rb"(?:0x|\\x|[0-9a-fA-F]|[\s:,;\-])+")
-_HEX_NOISE: Final = re.compile(rb"0x|\\x|[\s:,;\-]")
-_DUMP_LINE: Final = re.compile(rb"^[0-9a-fA-F]{4,16}:?\s+((?:[0-9a-fA-F]{2,4}\s{1,2})*[0-9a-fA-F]{2,4})(?:\s{2,}.*|\s*)$")
+_SIGNATURES: Final = (b"\x2a\x08\x41\x0a", b"\xdd\x80\xca\xa1")
+"""Of the session header, and of the marking protocol's, which is refused by its name."""
+_CONTAINER_MARK: Final = bytes.fromhex("1009")
+_LEAST_CONTAINER: Final = CONTAINER_HEADER_BYTES + TRAILER_BYTES
 _TLV_HEAD_BYTES: Final = 4
-
-
-class UnreadableInput(OfdGatewayError):
-    """The input is no message, container or document; offsets count from its beginning."""
-
-    def __init__(self, reason: str, offset: int, text: str, **more: str) -> None:
-        super().__init__(text)
-        self.reason = reason
-        self.offset = offset
-        self.more = more
+_BOM: Final = b"\xef\xbb\xbf"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reading:
-    """What a piece of input is: any of a session header, a container and a document."""
+    """What a piece of input is: any of a session header, a container and a document; `size` bytes of it."""
 
     header: SessionHeader | None = None
     container: Container | None = None
@@ -56,36 +48,71 @@ class Reading:
     size: int = 0
 
 
-def read_input(data: bytes) -> Iterator[Reading]:
-    """Everything in the input, one message after another.
+class UnreadableInput(OfdGatewayError):
+    """The input is no message, container or document.
+
+    `offset` counts from the beginning of the input, `reason` is a slug, `more` has the field or path, the rule and the
+    detail. `partial` is what could be read of the message before; the message begins at `base`.
+    """
+
+    def __init__(self, reason: str, offset: int, text: str, *, partial: Reading | None = None, **more: str) -> None:
+        super().__init__(text)
+        self.reason = reason
+        self.offset = offset
+        self.more = more
+        self.partial = partial or Reading()
+        self.base = 0
+
+
+def read_input(raw: bytes) -> Iterator[tuple[int, Reading]]:
+    """Everything in the input, one message after another, each with its offset.
 
     Raises:
         UnreadableInput: at the first byte that fits nothing.
     """
-    raw = read_bytes(data)
     if not raw:
         raise UnreadableInput("empty", 0, "the input is empty")
     position = 0
     while position < len(raw):
-        reading = read_message(raw[position:], base=position)
+        try:
+            reading = read_message(raw[position:], base=position)
+        except UnreadableInput as error:
+            error.base = position
+            raise
+        yield position, reading
         position += reading.size
-        yield reading
+
+
+def read_line(line: bytes) -> Reading:
+    """The only message of a line of text.
+
+    Raises:
+        UnreadableInput: there is none, or something follows it.
+    """
+    raw = read_bytes(line)
+    if not raw:
+        raise UnreadableInput("empty", 0, "the line is empty")
+    reading = read_message(raw)
+    if reading.size != len(raw):
+        raise UnreadableInput("extra_data", reading.size, f"{len(raw) - reading.size} bytes follow the message")
+    return reading
 
 
 def read_bytes(data: bytes) -> bytes:
-    """The bytes behind hex (with spaces, colons, `0x`), a hex dump with offsets, or the bytes themselves."""
-    text = data.strip()
-    if not text or not _is_text(text):
+    """The bytes behind hex or a hex dump, or the bytes themselves.
+
+    Raises:
+        UnreadableInput: a text that is no hex.
+    """
+    text = data.removeprefix(_BOM).strip()
+    if not text:
+        return b"" if data.isspace() else text
+    if not _is_text(text):
         return data
-    if _HEX_TEXT.fullmatch(text):
-        digits = _HEX_NOISE.sub(b"", text)
-        if len(digits) % 2:
-            raise UnreadableInput("odd_hex", len(digits) // 2, f"{len(digits)} hex digits: the last byte is cut in half")
-        return bytes.fromhex(digits.decode())
-    lines = [_DUMP_LINE.match(line.strip()) for line in text.splitlines() if line.strip()]
-    if all(lines):
-        return b"".join(bytes.fromhex(b"".join(line[1].split()).decode()) for line in lines if line)
-    raise UnreadableInput("no_hex", _first_odd(text), "text that is neither hex nor a hex dump")
+    try:
+        return read_hex(text.decode("ascii"))
+    except NotHex as error:
+        raise UnreadableInput(error.reason, error.offset, str(error)) from None
 
 
 def read_message(data: bytes, *, base: int = 0) -> Reading:
@@ -94,105 +121,96 @@ def read_message(data: bytes, *, base: int = 0) -> Reading:
     Raises:
         UnreadableInput: names the field, the offset and the rule.
     """
+    if data.startswith(_SIGNATURES):
+        return _session(data, base)
+    if len(data) >= 9 and data[4] in {FROM_FN, FROM_OPERATOR} and data[7:9] == _CONTAINER_MARK:
+        return _container(data, base)
+    return _bare(data, base)
+
+
+def _session(data: bytes, base: int) -> Reading:
     try:
-        if data.startswith(SIGNATURES):
-            return _session(data)
-        if _looks_like_container(data):
-            return _container(data)
-        return _bare(data)
+        header = parse_session_header(data[:SESSION_HEADER_BYTES])
     except ProtocolError as error:
-        raise UnreadableInput(
-            error.reason, base + error.offset, str(error), field=error.field, rule=error.rule, detail=error.detail
-        ) from error
-    except BodyUnreadable as error:
-        offset = base + error.offset + (SESSION_HEADER_BYTES if data.startswith(SIGNATURES) else 0)
-        raise UnreadableInput(
-            error.reason, offset, str(error), field=error.field, rule=error.rule, detail=error.detail
-        ) from error
-    except FormatError as error:
-        offset = base + error.offset + _document_offset(data)
-        raise UnreadableInput(
-            error.reason, offset, str(error), path=error.path, rule=error.rule, detail=error.detail
-        ) from error
-
-
-def _session(data: bytes) -> Reading:
-    header = parse_session_header(data[:SESSION_HEADER_BYTES])
+        raise _refused(error, base, Reading(header=error.header)) from error
     end = SESSION_HEADER_BYTES + header.body_length
+    partial = Reading(header=header, size=end)
     if len(data) < end:
-        raise ProtocolError(
+        raise UnreadableInput(
             "truncated",
-            field="message",
-            offset=len(data),
-            rule=f"the header announces {header.body_length} bytes",
-            detail=f"{len(data) - SESSION_HEADER_BYTES} are there",
+            base + len(data),
+            f"the header announces {header.body_length} bytes, {len(data) - SESSION_HEADER_BYTES} follow",
+            partial=partial,
         )
-    _check_crc(header, data[:end])
+    _check_crc(data[:end], base, partial)
     if header.body_length == 0:
-        return Reading(header=header, size=end)
-    body = data[SESSION_HEADER_BYTES:end]
-    try:
-        container = parse_container(body, kind=_kind(body))
-    except ProtocolError as error:
-        error.offset += SESSION_HEADER_BYTES
-        raise
-    return _opened(container, header=header, size=end)
+        return partial
+    return _opened(data[SESSION_HEADER_BYTES:end], base + SESSION_HEADER_BYTES, partial)
 
 
-def _check_crc(header: SessionHeader, message: bytes) -> None:
-    if header.crc_mode is CrcMode.NONE:
+def _check_crc(message: bytes, base: int, partial: Reading) -> None:
+    header = partial.header
+    if header is None or header.crc_mode is CrcMode.NONE:
         return
     expected = crc16(message[:28])
     if header.crc_mode is CrcMode.FULL:
         expected = crc16(message[SESSION_HEADER_BYTES:], expected)
     if expected != header.crc:
-        raise ProtocolError(
-            "session_crc",
-            field="CRC",
-            offset=28,
-            rule=f"these bytes have CRC 0x{expected:04x}",
-            detail=f"found 0x{header.crc:04x}",
-        )
+        text = f"the session CRC is 0x{header.crc:04x}, the bytes give 0x{expected:04x}"
+        raise UnreadableInput("session_crc", base + 28, text, partial=partial)
 
 
-def _container(data: bytes) -> Reading:
-    return _opened(parse_container(data, kind=_kind(data)), header=None, size=len(data))
+def _container(data: bytes, base: int) -> Reading:
+    """The first of what may be several containers; one that is cut short is refused by the parser."""
+    announced = int.from_bytes(data[:2], "little")
+    size = announced if _LEAST_CONTAINER <= announced <= len(data) else len(data)
+    return _opened(data[:size], base, Reading(size=size))
 
 
-def _opened(container: Container, *, header: SessionHeader | None, size: int) -> Reading:
-    body = EmulatorCrypto(b"-").unwrap(container)
-    document = decode(body, version_hint=None if header is None else header.ffd_hint)
-    sign = container.message_sign if container.kind == FROM_FN else None
-    return Reading(header=header, container=container, document=document, message_sign=sign, size=size)
+def _opened(raw: bytes, base: int, partial: Reading) -> Reading:
+    try:
+        container = parse_container(raw, kind=FROM_OPERATOR if raw[4:5] == bytes([FROM_OPERATOR]) else FROM_FN)
+    except ProtocolError as error:
+        raise _refused(error, base, partial) from error
+    partial = replace(
+        partial, container=container, message_sign=container.message_sign if container.kind == FROM_FN else None
+    )
+    try:
+        body = EmulatorCrypto(b"-").unwrap(container)
+    except BodyUnreadable as error:
+        raise _refused(error, base, partial) from error
+    hint = None if partial.header is None else partial.header.ffd_hint
+    return replace(partial, document=_document(body, base + CONTAINER_HEADER_BYTES, partial, hint))
 
 
-def _bare(data: bytes) -> Reading:
+def _bare(data: bytes, base: int) -> Reading:
     """A document alone, or followed by its message sign as in `rawData` (8 bytes) or in a container (10)."""
     end = _TLV_HEAD_BYTES + int.from_bytes(data[2:4], "little")
     tail = data[end:]
-    if len(tail) in {8, 10} and tail.startswith(b"\x81\x06"):
-        return Reading(document=decode(data[:end]), message_sign=tail[:8], size=len(data))
-    return Reading(document=decode(data), size=len(data))
+    if len(tail) in {8, TRAILER_BYTES} and tail.startswith(b"\x81\x06"):
+        document = _document(data[:end], base, Reading())
+        return Reading(document=document, message_sign=tail[:8], size=len(data))
+    return Reading(document=_document(data, base, Reading()), size=len(data))
 
 
-def _looks_like_container(data: bytes) -> bool:
-    return len(data) >= 9 and data[4] in {FROM_FN, FROM_OPERATOR} and data[7:9] == _CLEAR_HEADER  # noqa: PLR2004
+def _document(body: bytes, base: int, partial: Reading, version_hint: str | None = None) -> Document:
+    try:
+        return decode(body, version_hint=version_hint)
+    except FormatError as error:
+        offset = base + error.offset
+        text = f"{error.path}, byte {offset}: {error.detail}; {error.rule}"
+        raise UnreadableInput(
+            error.reason, offset, text, partial=partial, path=error.path, rule=error.rule, detail=error.detail
+        ) from error
 
 
-def _kind(data: bytes) -> int:
-    return FROM_OPERATOR if data[4:5] == bytes([FROM_OPERATOR]) else FROM_FN
-
-
-def _document_offset(data: bytes) -> int:
-    if data.startswith(SIGNATURES):
-        return SESSION_HEADER_BYTES + 32
-    return 32 if _looks_like_container(data) else 0
+def _refused(error: ProtocolError | BodyUnreadable, base: int, partial: Reading) -> UnreadableInput:
+    offset = base + error.offset
+    text = f"{error.field}, byte {offset}: {error.detail}; {error.rule}"
+    return UnreadableInput(
+        error.reason, offset, text, partial=partial, field=error.field, rule=error.rule, detail=error.detail
+    )
 
 
 def _is_text(data: bytes) -> bool:
-    return all(byte in b"\t\r\n" or 32 <= byte < 127 for byte in data[:4096])  # noqa: PLR2004  printable ASCII
-
-
-def _first_odd(text: bytes) -> int:
-    match = _HEX_TEXT.match(text)
-    return match.end() if match else 0
+    return data.isascii() and all(byte in b"\t\r\n" or 32 <= byte < 127 for byte in data)

@@ -2,126 +2,176 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Final
 
-from rich.markup import escape
+from rich.text import Text
 from rich.tree import Tree
 
-from ofd_gateway.crypto import BodyUnreadable, EmulatorCrypto
-from ofd_gateway.ffd import Document, FormatError, decode
+from ofd_gateway.cli.hexdump import hex_dump
+from ofd_gateway.cli.output import console, printable
+from ofd_gateway.ffd.checks import RULES, Severity
 from ofd_gateway.ffd.tree import meaning_of
-from ofd_gateway.protocol import CONTAINER_HEADER_BYTES
+from ofd_gateway.protocol import CONTAINER_HEADER_BYTES, FROM_FN, SESSION_HEADER_BYTES
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Sequence
 
-    from ofd_gateway.ffd import Field
+    from ofd_gateway.cli.reading import Reading
+    from ofd_gateway.ffd import Document, Field
+    from ofd_gateway.ffd.checks import Violation
     from ofd_gateway.protocol import Container, SessionHeader
 
-__all__ = ["container_tree", "document_tree", "hex_dump", "session_tree"]
+__all__ = ["container_tree", "document_tree", "print_fault", "print_reading", "session_tree"]
 
-_SHOWN_BYTES = 32
-_KINDS = {0xA5: "ФН → ОФД / from the FN", 0x5A: "ОФД → ФН / from the operator"}
+_SHOWN_BYTES: Final = 32
+_CONTEXT_BYTES: Final = 32
+_FN_DIRECTION: Final = "ФН → ОФД / from the FN"
+_OPERATOR_DIRECTION: Final = "ОФД → ФН / from the operator"
+_SEVERITIES: Final = {
+    Severity.ERROR: ("ошибка / error", "red"),
+    Severity.WARNING: ("предупреждение / warning", "yellow"),
+}
 
 
-def session_tree(header: SessionHeader) -> Tree:
+def print_reading(reading: Reading, *, base: int, violations: Sequence[Violation] = ()) -> None:
+    """All that is known of one message, layer by layer; offsets count from `base`."""
+    out = console()
+    if reading.header is not None:
+        out.print(session_tree(reading.header, base=base))
+        base += SESSION_HEADER_BYTES
+    if reading.container is not None:
+        out.print(container_tree(reading.container, reading.document, base=base, violations=violations))
+    elif reading.document is not None:
+        tree = document_tree(reading.document, base=base, violations=violations)
+        if reading.message_sign is not None:
+            offset = base + len(reading.document.raw)
+            tree.add(_row(offset, "ФПС / message sign", reading.message_sign.hex(), ""))
+        out.print(tree)
+
+
+def print_fault(raw: bytes, offset: int, text: str) -> None:
+    """The bytes around a fault, the one at `offset` marked, and what is wrong with it."""
+    dump = Text()
+    shown = hex_dump(raw, start=max(offset - _CONTEXT_BYTES, 0), end=offset + _CONTEXT_BYTES)
+    for line in shown.splitlines():
+        row = Text(line + "\n")
+        column = offset - int(line[:8], 16)
+        if 0 <= column < 16 and offset < len(raw):
+            row.stylize("bold reverse red", 10 + column * 3, 12 + column * 3)
+        dump.append_text(row)
+    console().print(dump.append(printable(text), style="red"))
+
+
+def session_tree(header: SessionHeader, *, base: int = 0) -> Tree:
     """The session header, field by field."""
-    tree = Tree("[bold]сеансовый заголовок / session header[/bold], 30 bytes")
+    raw = header.pack()
     hint = header.ffd_hint or "неизвестна / unknown"
-    for offset, name, raw, meaning in (
-        (0, "сигнатура / signature", "2a08410a", ""),
-        (4, "версия S-протокола / S-version", "81a2", ""),
-        (6, "версия P-протокола / P-version", header.version.hex(), f"ФФД {hint}"),
-        (8, "номер ФН / FN", header.fn, ""),
-        (24, "длина / length", str(header.body_length), "0 = служебный режим / service" if not header.body_length else ""),
-        (26, "флаги / flags", f"0x{header.flags:04x}", f"CRC {header.crc_mode.name}"),
-        (28, "CRC", f"0x{header.crc:04x}", ""),
+    crc = f"0x{header.crc:04x}" if header.crc_mode else "не проверяется / not looked at"
+    length = str(header.body_length) if header.body_length else "0: служебный режим / service message"
+    answer = "ждёт ответа / expects an answer" if header.expects_answer else "без ответа / expects no answer"
+    tree = Tree(_title("сеансовый заголовок / session header", SESSION_HEADER_BYTES))
+    for start, end, name, meaning in (
+        (0, 4, "сигнатура / signature", ""),
+        (4, 6, "версия S-протокола / S-protocol version", ""),
+        (6, 8, "версия P-протокола / P-protocol version", f"ФФД {hint}"),
+        (8, 24, "номер ФН / FN number", f'"{header.fn}"'),
+        (24, 26, "длина контейнера / length of the container", length),
+        (26, 28, "флаги / flags", f"{answer}, CRC: {header.crc_mode.name.lower()}"),
+        (28, 30, "CRC", crc),
     ):
-        tree.add(_row(offset, name, raw, meaning))
+        tree.add(_row(base + start, name, raw[start:end].hex(), meaning))
     return tree
 
 
 def container_tree(
-    container: Container,
-    *,
-    base: int = 0,
-    version_hint: str | None = None,
-    violations: Sequence[Mapping[str, Any]] = (),
+    container: Container, document: Document | None, *, base: int = 0, violations: Sequence[Violation] = ()
 ) -> Tree:
-    """The container's header and trailer, and the document inside; offsets count from `base`."""
-    tree = Tree(f"[bold]контейнер / container[/bold], {len(container.raw)} bytes")
-    for offset, name, raw, meaning in (
-        (4, "тип / type", f"{container.kind:02x}", _KINDS.get(container.kind, "")),
-        (5, "документ / document", str(container.document_code), ""),
-        (6, "версия / version", str(container.format_version), ""),
-        (7, "служебные данные / service data", container.service_data.hex(), ""),
-        (9, "номер ФН / FN", container.fn, ""),
-        (17, "номер ФД / FD", str(container.fd), ""),
-        (20, "синхропосылка / nonce", container.nonce.hex(), ""),
-        (28, "ключ / key id", container.key_id.hex(), ""),
+    """The container's header and trailer, and the document inside, None when its body cannot be read."""
+    raw = container.raw
+    is_from_fn = container.kind == FROM_FN
+    tree = Tree(_title("контейнер / container", len(raw)))
+    for start, end, name, meaning in (
+        (0, 2, "длина / length", str(len(raw))),
+        (2, 4, "CRC", f"0x{int.from_bytes(raw[2:4], 'little'):04x}"),
+        (4, 5, "тип / type", _FN_DIRECTION if is_from_fn else _OPERATOR_DIRECTION),
+        (5, 6, "код документа / document code", str(container.document_code)),
+        (6, 7, "версия / version", str(container.format_version)),
+        (7, 9, "служебные данные / service data", ""),
+        (9, 17, "номер ФН / FN number", f'"{container.fn}"'),
+        (17, 20, "номер ФД / FD number", str(container.fd)),
+        (20, 28, "синхропосылка / nonce", ""),
+        (28, 30, "ключ / key id", ""),
+        (30, 32, "длина тела / length of the body", str(len(container.body))),
     ):
-        tree.add(_row(base + offset, name, raw, meaning))
-    try:
-        body = EmulatorCrypto(b"-").unwrap(container)
-        document = decode(body, version_hint=version_hint)
-    except (BodyUnreadable, FormatError) as error:
-        tree.add(f"[red]{escape(str(error))}[/red]")
-        tree.add(_row(base + CONTAINER_HEADER_BYTES, "тело / body", _short(container.body), ""))
+        tree.add(_row(base + start, name, raw[start:end].hex(), meaning))
+    body_at = base + CONTAINER_HEADER_BYTES
+    if document is None:
+        tree.add(_row(body_at, "тело не читается / unreadable body", _short(container.body), ""))
     else:
-        tree.add(document_tree(document, base=base + CONTAINER_HEADER_BYTES, violations=violations))
-    trailer_at = base + len(container.raw) - len(container.trailer)
-    tree.add(_row(trailer_at, "подпись сообщения / message sign", container.trailer.hex(), ""))
+        tree.add(document_tree(document, base=body_at, violations=violations))
+    sign = "ФПС / message sign" if is_from_fn else "ФПП / confirmation sign"
+    tree.add(_row(body_at + len(container.body), sign, container.trailer.hex(), ""))
     return tree
 
 
-def document_tree(document: Document, *, base: int = 0, violations: Sequence[Mapping[str, Any]] = ()) -> Tree:
-    """Every field with offset, number, names, bytes and meaning; violations stand at their fields."""
-    tree = Tree(f"[bold]{document.kind}[/bold], ФФД {document.ffd}, {len(document.raw)} bytes")
+def document_tree(document: Document, *, base: int = 0, violations: Sequence[Violation] = ()) -> Tree:
+    """Every field with offset, number, names, bytes and meaning; violations stand at their fields.
+
+    That of a missing field stands where it should be, one that concerns no field at the document itself.
+    """
+    tree = Tree(_title(f"{document.kind}, ФФД {document.ffd}", len(document.raw)))
     left = list(violations)
     _add_fields(tree, document.fields(), document, base, left)
     for violation in left:
-        tree.add(_violation(violation))
+        _add_violation(tree, violation)
     return tree
 
 
-def hex_dump(data: bytes) -> str:
-    """Sixteen bytes a line with offsets."""
-    lines = []
-    for offset in range(0, len(data), 16):
-        part = data[offset : offset + 16]
-        text = "".join(chr(byte) if 32 <= byte < 127 else "." for byte in part)  # noqa: PLR2004  printable ASCII
-        lines.append(f"{offset:08x}  {part.hex(' '):<47}  {text}")
-    return "\n".join(lines)
-
-
-def _add_fields(
-    tree: Tree, fields: Iterable[Field], document: Document, base: int, left: list[Mapping[str, Any]]
-) -> None:
+def _add_fields(tree: Tree, fields: Iterable[Field], document: Document, base: int, left: list[Violation]) -> None:
     for field in fields:
         names = "неизвестный реквизит / unknown tag"
         if field.spec is not None:
             names = f"{field.spec.name_ru} / {field.spec.name_en.replace('_', ' ')}"
         raw = "" if field.children is not None else _short(field.raw)
         branch = tree.add(_row(base + field.offset, f"{field.tag} {names}", raw, meaning_of(field, document)))
-        for violation in [one for one in left if one.get("path") == field.path]:
-            branch.add(_violation(violation))
-            left.remove(violation)
+        _take(left, branch, field.path)
         if field.children is not None:
             _add_fields(branch, field.children, document, base, left)
+            _take(left, branch, field.path, is_below=True)
 
 
-def _violation(violation: Mapping[str, Any]) -> str:
-    colour = "red" if violation.get("severity") == "error" else "yellow"
-    found, expected = violation.get("found"), violation.get("expected")
-    said = f"{violation['rule']} {violation.get('path', '')}: {found}; {expected}"
-    return f"[{colour}]{escape(said)}[/{colour}]"
+def _take(left: list[Violation], branch: Tree, path: str, *, is_below: bool = False) -> None:
+    """Moves the violations of a field, or those of fields that are missing below it, to its branch."""
+    for violation in [one for one in left if one.path == path or (is_below and one.path.startswith(f"{path}."))]:
+        _add_violation(branch, violation)
+        left.remove(violation)
 
 
-def _row(offset: int, name: str, raw: str, meaning: str) -> str:
-    shown = f"[dim]{offset:5d}[/dim]  {escape(name)}"
+def _add_violation(branch: Tree, violation: Violation) -> None:
+    word, colour = _SEVERITIES[violation.severity]
+    said = f"{violation.rule} {word}: {violation.path}"
+    if violation.found:
+        said += f"; найдено / found: {violation.found}"
+    if violation.expected:
+        said += f"; ожидается / expected: {violation.expected}"
+    node = branch.add(Text(printable(said), style=colour))
+    rule = RULES.get(violation.rule)
+    if rule is not None:
+        node.add(Text(f"{rule.title_ru}. {rule.remedy_ru}"))
+        node.add(Text(f"{rule.title_en}. {rule.remedy_en}"))
+
+
+def _title(name: str, size: int) -> Text:
+    return Text.assemble((name, "bold"), f", {size} байт / bytes")
+
+
+def _row(offset: int, name: str, raw: str, meaning: str) -> Text:
+    row = Text.assemble((f"{offset:5d}", "dim"), "  ", name)
     if raw:
-        shown += f"  [cyan]{escape(raw)}[/cyan]"
-    return f"{shown}  [green]{escape(meaning)}[/green]" if meaning else shown
+        row.append("  ").append(raw, style="cyan")
+    if meaning:
+        row.append("  ").append(meaning, style="green")
+    return row
 
 
 def _short(data: bytes) -> str:

@@ -1,0 +1,152 @@
+"""What `decode` does once its options are read; imports no settings where nothing sets them."""
+
+from __future__ import annotations
+
+import os
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, Literal
+
+from ofd_gateway.cli.output import print_json
+from ofd_gateway.cli.reading import Reading, UnreadableInput, read_bytes, read_input, read_line
+from ofd_gateway.config_file import find_config_file
+from ofd_gateway.ffd import to_fns_json
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from ofd_gateway.ffd.checks import Violation
+    from ofd_gateway.settings import FfdSettings
+
+__all__ = ["decode_lines", "decode_whole", "run_plainly"]
+
+Names = Literal["2021", "2017"]
+
+_FLAGS: Final = frozenset({"--lines", "--json"})
+_VARIABLES: Final = "OFD_GATEWAY_FFD__"
+_CONFIRMATION: Final = "operatorAck"
+
+
+def run_plainly(words: Sequence[str]) -> bool | None:
+    """Whether anything failed, for a command line of the usual form: `[FILE|-] [--lines] [--json]`.
+
+    None, with nothing done, for any other form, which the option parser should read: it takes longer to import than
+    a message takes to decode.
+    """
+    flags = [word for word in words if word in _FLAGS]
+    names = [word for word in words if word not in _FLAGS]
+    if len(names) > 1 or any(name.startswith("-") and name != "-" for name in names) or not all(names):
+        return None
+    file = Path(names[0]) if names else None
+    if "--lines" in flags:
+        return decode_lines(file, config=None)
+    return decode_whole(file, as_json="--json" in flags, config=None)
+
+
+def decode_lines(file: Path | None, *, config: Path | None) -> bool:
+    """One line of JSON for each line of input, as soon as it is there; returns whether any failed."""
+    settings = _settings(config)
+    names = settings.names if settings else "2021"
+    failed = False
+    for line in _input_lines(file):
+        try:
+            answer = _as_json(read_line(line), names)
+        except UnreadableInput as error:
+            failed = True
+            answer = _error(error)
+        print_json(answer)
+        sys.stdout.flush()
+    return failed
+
+
+def decode_whole(file: Path | None, *, as_json: bool, config: Path | None) -> bool:
+    """Every message of the input, as JSON or as trees; returns whether one failed."""
+    raw = b""
+    settings = _settings(config)
+    names = settings.names if settings else "2021"
+    try:
+        raw = read_bytes(_input(file))
+        for base, reading in read_input(raw):
+            if as_json:
+                print_json(_as_json(reading, names))
+            else:
+                _print_tree(reading, base, settings)
+    except UnreadableInput as error:
+        if as_json:
+            print_json(_error(error))
+        else:
+            _print_failure(error, raw)
+        sys.stderr.write(f"{error.reason}: {error} (смещение / offset {error.offset})\n")
+        return True
+    return False
+
+
+def _input(file: Path | None) -> bytes:
+    return sys.stdin.buffer.read() if file is None or str(file) == "-" else file.read_bytes()
+
+
+def _input_lines(file: Path | None) -> Iterator[bytes]:
+    if file is None or str(file) == "-":
+        yield from sys.stdin.buffer
+        return
+    with file.open("rb") as opened:
+        yield from opened
+
+
+def _as_json(reading: Reading, names: Names) -> dict[str, object]:
+    if reading.document is not None:
+        return to_fns_json(reading.document, message_sign=reading.message_sign, names=names)
+    header = reading.header
+    if header is None:  # read_message gives at least one of them
+        return {}
+    return {
+        "service": {
+            "fn": header.fn,
+            "version": header.version.hex(),
+            "flags": header.flags,
+            "crc": header.crc,
+            "answerExpected": header.expects_answer,
+        }
+    }
+
+
+def _error(error: UnreadableInput) -> dict[str, object]:
+    return {"error": {"reason": error.reason, "offset": error.offset, **error.more, "text": str(error)}}
+
+
+def _print_tree(reading: Reading, base: int, settings: FfdSettings | None) -> None:
+    from ofd_gateway.cli.rendering import print_reading
+
+    print_reading(reading, base=base, violations=_violations(reading, settings))
+
+
+def _print_failure(error: UnreadableInput, raw: bytes) -> None:
+    """What could be read, the bytes around the fault, and the fault itself."""
+    from ofd_gateway.cli.rendering import print_fault, print_reading
+
+    print_reading(error.partial, base=error.base)
+    if raw:
+        print_fault(raw, error.offset, f"{error.reason}: {error}")
+
+
+def _violations(reading: Reading, settings: FfdSettings | None) -> Sequence[Violation]:
+    from ofd_gateway.ffd.checks import DEFAULT, check
+
+    document = reading.document
+    if document is None or document.kind == _CONFIRMATION:
+        return ()
+    return check(document, now=datetime.now(UTC), policy=settings.policy() if settings else DEFAULT)
+
+
+def _settings(config: Path | None) -> FfdSettings | None:
+    """`ffd.*`, without importing the settings where nothing sets it."""
+    if not _is_configured(config):
+        return None
+    from ofd_gateway.settings import load_settings
+
+    return load_settings(config).ffd
+
+
+def _is_configured(config: Path | None) -> bool:
+    return find_config_file(config) is not None or any(name.upper().startswith(_VARIABLES) for name in os.environ)

@@ -287,3 +287,8 @@ def test_every_key_tells_where_it_comes_from(tmp_path: Path, monkeypatch: pytest
         "intake.accept": "OFD_GATEWAY_INTAKE__ACCEPT",
         "listen": "command line",
     }
+
+
+def test_a_directory_is_no_configuration_file(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match="is no file"):
+        load_settings(tmp_path)

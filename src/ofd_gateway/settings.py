@@ -218,7 +218,7 @@ def sources_of(config: Path | None = None, **overrides: Any) -> dict[str, str]:
 def _existing(config: Path | None) -> Path | None:
     file = find_config_file(config)
     if file is not None and not file.is_file():
-        raise SettingsError(f"the configuration file {file} does not exist")
+        raise SettingsError(f"the configuration file {file} {'is no file' if file.exists() else 'does not exist'}")
     return file
 
 

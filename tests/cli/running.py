@@ -49,6 +49,7 @@ class Shell:
 
     def __call__(self, *arguments: str, stdin: bytes = b"") -> Outcome:
         self._monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(stdin), encoding="utf-8"))
+        self._capsys.readouterr()
         code = run(list(arguments))
         out, err = self._capsys.readouterr()
         return Outcome(code, out, err)

@@ -116,6 +116,10 @@ def test_text_beside_the_bytes_is_no_data() -> None:
     assert read_hex(canonical(data)) == data
 
 
+def test_blank_lines_between_are_nothing() -> None:
+    assert read_hex(xxd(MESSAGE).replace("\n", "\n\n")) == MESSAGE
+
+
 def test_a_part_of_a_dump_is_read_by_its_colons() -> None:
     lines = xxd(MESSAGE).splitlines()
     assert read_hex("\n".join(lines[2:4])) == MESSAGE[32:64]

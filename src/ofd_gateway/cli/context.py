@@ -21,6 +21,7 @@ __all__ = [
     "ConfigOption",
     "DatabaseOption",
     "JsonOption",
+    "LimitOption",
     "StateDirOption",
     "fail",
     "log_to_stderr",
@@ -42,6 +43,7 @@ StateDirOption = Annotated[
     Path | None,
     typer.Option("--state-dir", metavar="DIR", help="Keys and the embedded database.", show_default=False),
 ]
+LimitOption = Annotated[int, typer.Option(min=0, max=2**63 - 1, help="The latest so many; 0 for all.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="One JSON document a line.", show_default=False)]
 
 

@@ -11,6 +11,7 @@ from ofd_gateway.cli.context import (
     ConfigOption,
     DatabaseOption,
     JsonOption,
+    LimitOption,
     StateDirOption,
     fail,
     parse_moment,
@@ -39,7 +40,7 @@ def list_documents(
         str | None,
         typer.Option(metavar="T", help="Arrived since: 2026-01-31, 2026-01-31T12:00, 24h.", show_default=False),
     ] = None,
-    limit: Annotated[int, typer.Option(min=0, help="The latest so many; 0 for all.")] = 100,
+    limit: LimitOption = 100,
     config: ConfigOption = None,
     database: DatabaseOption = None,
     state_dir: StateDirOption = None,
@@ -67,7 +68,8 @@ def show_document(
     fn: Annotated[str, typer.Argument(help="FN number.")],
     fd: Annotated[int, typer.Argument(help="FD number.")],
     generation: Annotated[
-        int | None, typer.Option(help="Which life of a debug FN; the latest by default.", show_default=False)
+        int | None,
+        typer.Option(min=0, max=2**31 - 1, help="Which life of a debug FN; the latest by default.", show_default=False),
     ] = None,
     tree: Annotated[bool, typer.Option("--tree", help="Everything, field by field (the default).")] = False,
     as_hex: Annotated[bool, typer.Option("--hex", help="The container as received.")] = False,
@@ -150,6 +152,9 @@ def _print_table(records: list[DocumentRecord]) -> None:
     from rich.table import Table
     from rich.text import Text
 
+    if not records:
+        sys.stderr.write("документов нет / no documents\n")
+        return
     table = Table(title="Документы / documents", box=box.SIMPLE_HEAD, pad_edge=False)
     for name in ("ФН / FN", "вид / kind", "ФФД", "получен / received"):
         table.add_column(name, no_wrap=True)

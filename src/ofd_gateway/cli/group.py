@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 import sys
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 from typer.core import TyperGroup
@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 __all__ = ["load_command", "run_group"]
 
 
-def run_group(words: list[str], commands: Mapping[str, tuple[str, str]]) -> int:
-    """Runs one command line and returns its exit code; `commands` maps a name to its place and its line of help."""
+def run_group(words: list[str], commands: Mapping[str, tuple[str, str]]) -> NoReturn:
+    """Runs one command line and leaves with its exit code; `commands` maps a name to its place and its line of help."""
     app = typer.Typer(
         cls=_group_of(commands),
         no_args_is_help=True,
@@ -26,12 +26,7 @@ def run_group(words: list[str], commands: Mapping[str, tuple[str, str]]) -> int:
         "A fiscal data operator endpoint.",
     )
     app.callback()(_root)
-    try:
-        typer.main.get_command(app).main(args=words, prog_name="ofd-gateway", standalone_mode=True)
-    except SystemExit as leaving:
-        sys.stdout.flush()
-        return leaving.code if isinstance(leaving.code, int) else int(leaving.code is not None)
-    return 0
+    sys.exit(typer.main.get_command(app).main(args=words, prog_name="ofd-gateway", standalone_mode=True))
 
 
 def load_command(name: str, place: str) -> Any:
@@ -49,9 +44,6 @@ def load_command(name: str, place: str) -> Any:
 
 def _group_of(commands: Mapping[str, tuple[str, str]]) -> type[TyperGroup]:
     class _LazyGroup(TyperGroup):
-        def list_commands(self, ctx: Any) -> list[str]:
-            return list(commands)
-
         def get_command(self, ctx: Any, cmd_name: str) -> Any:
             return load_command(cmd_name, commands[cmd_name][0]) if cmd_name in commands else None
 

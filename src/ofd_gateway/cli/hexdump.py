@@ -8,6 +8,7 @@ from typing import Final, NamedTuple
 __all__ = ["NotHex", "hex_dump", "read_hex"]
 
 _NOISE: Final = re.compile(r"0[xX]|\\[xX]|[\s:,;{}\[\]()-]")
+_SIGN: Final = re.compile(rf"{_NOISE.pattern}|[0-9a-fA-F]|(?P<odd>.)", re.DOTALL)
 _DIGITS: Final = re.compile(r"[0-9a-fA-F]*")
 _DUMP_LINE: Final = re.compile(r"(?:0[xX])?([0-9a-fA-F]{4,16})(:?)(?:\s+(\S.*))?")
 _HEX_WORD: Final = re.compile(r"(?:[0-9a-fA-F]{2}){1,8}")
@@ -119,7 +120,4 @@ def _words(line: _Line, room: int) -> bytes:
 
 
 def _first_odd(text: str) -> int:
-    for match in re.finditer(r"0[xX]|\\[xX]|[\s:,;{}\[\]()-]|[0-9a-fA-F]|(?P<odd>.)", text, re.DOTALL):
-        if match["odd"] is not None:
-            return match.start()
-    return 0
+    return next(match.start() for match in _SIGN.finditer(text) if match["odd"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 from typing import TYPE_CHECKING, Final
@@ -47,7 +48,9 @@ def run(arguments: Sequence[str] | None = None) -> int:
     words = sys.argv[1:] if arguments is None else list(arguments)
     _speak_utf8()
     try:
-        return _dispatch(words)
+        code = _dispatch(words)
+        sys.stdout.flush()
+        return code  # noqa: TRY300  the flush may find that the reader has gone
     except BrokenPipeError:
         # The reader of our output has gone; nothing may be written at the interpreter's exit either.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -66,17 +69,19 @@ def _dispatch(words: list[str]) -> int:
 
         failed = run_plainly(words[1:])
         if failed is not None:
-            sys.stdout.flush()
             return _FAILED if failed else 0
     from ofd_gateway.cli.group import run_group
 
-    return run_group(words, COMMANDS)
+    try:
+        run_group(words, COMMANDS)
+    except SystemExit as leaving:
+        return int(leaving.code or 0)
 
 
 def _speak_utf8() -> None:
     """Whatever the locale says, JSON is UTF-8 and no letter of a document may end a command."""
     for stream in (sys.stdout, sys.stderr):
-        if hasattr(stream, "reconfigure"):
+        if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(encoding="utf-8", errors="backslashreplace")
 
 

@@ -11,6 +11,7 @@ from ofd_gateway.cli.context import (
     ConfigOption,
     DatabaseOption,
     JsonOption,
+    LimitOption,
     StateDirOption,
     fail,
     parse_moment,
@@ -33,7 +34,7 @@ def list_quarantine(
     since: Annotated[
         str | None, typer.Option(metavar="T", help="Arrived since: 2026-01-31, 24h.", show_default=False)
     ] = None,
-    limit: Annotated[int, typer.Option(min=0, help="The latest so many; 0 for all.")] = 100,
+    limit: LimitOption = 100,
     config: ConfigOption = None,
     database: DatabaseOption = None,
     state_dir: StateDirOption = None,
@@ -57,7 +58,7 @@ def list_quarantine(
 
 @app.command("show")
 def show_quarantined(
-    number: Annotated[int, typer.Argument(metavar="ID", help="Number from the list.")],
+    number: Annotated[int, typer.Argument(min=0, max=2**63 - 1, metavar="ID", help="Number from the list.")],
     as_hex: Annotated[bool, typer.Option("--hex", help="Only the bytes as received.")] = False,
     config: ConfigOption = None,
     database: DatabaseOption = None,
@@ -66,6 +67,9 @@ def show_quarantined(
 ) -> None:
     """Одно сообщение: причина и байты. / One message: the reason and the bytes."""
     from ofd_gateway.storage import DocumentStore
+
+    if as_hex and as_json:
+        raise typer.BadParameter("--hex and --json exclude each other")
 
     async def work(opened: Database, _settings: Settings) -> list[QuarantineRecord]:
         return await DocumentStore(opened).list_quarantine(id_=number)
@@ -98,6 +102,9 @@ def _print_table(records: list[QuarantineRecord]) -> None:
     from rich.table import Table
     from rich.text import Text
 
+    if not records:
+        sys.stderr.write("карантин пуст / nothing in quarantine\n")
+        return
     table = Table(title="Карантин / quarantine", box=box.SIMPLE_HEAD, pad_edge=False)
     for name in ("id", "ФН / FN", "ФД / FD", "получено / received", "причина / reason"):
         table.add_column(name, no_wrap=True)

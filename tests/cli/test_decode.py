@@ -333,3 +333,24 @@ def test_captures_decode(reference: Path, shell) -> None:
 
 def test_what_a_register_sent_in_a_dump(shell) -> None:
     assert json.loads(shell("decode", "--json", stdin=b"\xef\xbb\xbf" + MESSAGE.hex().encode()).out)["receipt"]
+
+
+def test_a_long_file_is_read_to_its_end() -> None:
+    """Twenty megabytes of messages; the time-out of the test is what a quadratic reader would miss."""
+    raw = MESSAGE * (20_000_000 // len(MESSAGE))
+    last = 0
+    for base, reading in read_input(raw):
+        last = base + reading.size
+    assert last == len(raw)
+
+
+def test_what_follows_a_document_by_far_is_still_refused() -> None:
+    with pytest.raises(UnreadableInput) as caught:
+        list(read_input(BODY + bytes(200_000)))
+    assert (caught.value.reason, caught.value.offset) == ("trailing_bytes", len(BODY))
+
+
+@pytest.mark.parametrize("text", [b"zz", b"2a 08 4", b"<html>"])
+def test_text_that_is_no_hex_is_refused_at_once(text: bytes, shell) -> None:
+    done = shell("decode", stdin=text)
+    assert (done.code, done.out, done.err.count("\n")) == (1, "", 1)

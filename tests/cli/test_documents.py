@@ -198,6 +198,7 @@ class TestQuarantine:
         assert "encrypted_or_corrupt: items[3] [bold]/x[/bold] \\x1b[31m" in text
         assert "[fe80::1]:7001 (c-9)" in text
         assert "00000000  2a 08 72 61 77" in text
+        assert "tlv_overrun: " in text
 
     async def test_what_was_not_read_is_said(self, commands: Commands) -> None:
         number = str((await commands.records("quarantine", "list"))[1]["id"])

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from ofd_gateway.ffd.checks import Violation
     from ofd_gateway.settings import FfdSettings
 
-__all__ = ["decode_lines", "decode_whole", "run_plainly"]
+__all__ = ["decode_lines", "decode_whole", "print_messages", "run_plainly"]
 
 Names = Literal["2021", "2017"]
 
@@ -62,24 +62,44 @@ def decode_lines(file: Path | None, *, config: Path | None) -> bool:
 
 def decode_whole(file: Path | None, *, as_json: bool, config: Path | None) -> bool:
     """Every message of the input, as JSON or as trees; returns whether one failed."""
-    raw = b""
     settings = _settings(config)
-    names = settings.names if settings else "2021"
+    fault = _print_as_json(_input(file), settings) if as_json else _print_as_trees(_input(file), settings)
+    if fault is not None:
+        sys.stderr.write(f"{fault.reason}: {fault} (смещение / offset {fault.offset})\n")
+    return fault is not None
+
+
+def print_messages(raw: bytes, settings: FfdSettings | None = None) -> UnreadableInput | None:
+    """Every message in the bytes as a tree; at the first fault what could be read, and the bytes around it."""
+    from ofd_gateway.cli.rendering import print_fault, print_reading
+
     try:
-        raw = read_bytes(_input(file))
         for base, reading in read_input(raw):
-            if as_json:
-                print_json(_as_json(reading, names))
-            else:
-                _print_tree(reading, base, settings)
+            print_reading(reading, base=base, violations=_violations(reading, settings))
     except UnreadableInput as error:
-        if as_json:
-            print_json(_error(error))
-        else:
-            _print_failure(error, raw)
-        sys.stderr.write(f"{error.reason}: {error} (смещение / offset {error.offset})\n")
-        return True
-    return False
+        print_reading(error.partial, base=error.base)
+        if raw:
+            print_fault(raw, error.offset, f"{error.reason}: {error}")
+        return error
+    return None
+
+
+def _print_as_trees(data: bytes, settings: FfdSettings | None) -> UnreadableInput | None:
+    try:
+        raw = read_bytes(data)
+    except UnreadableInput as error:
+        return error
+    return print_messages(raw, settings)
+
+
+def _print_as_json(data: bytes, settings: FfdSettings | None) -> UnreadableInput | None:
+    try:
+        for _, reading in read_input(read_bytes(data)):
+            print_json(_as_json(reading, settings.names if settings else "2021"))
+    except UnreadableInput as error:
+        print_json(_error(error))
+        return error
+    return None
 
 
 def _input(file: Path | None) -> bytes:
@@ -112,21 +132,6 @@ def _as_json(reading: Reading, names: Names) -> dict[str, object]:
 
 def _error(error: UnreadableInput) -> dict[str, object]:
     return {"error": {"reason": error.reason, "offset": error.offset, **error.more, "text": str(error)}}
-
-
-def _print_tree(reading: Reading, base: int, settings: FfdSettings | None) -> None:
-    from ofd_gateway.cli.rendering import print_reading
-
-    print_reading(reading, base=base, violations=_violations(reading, settings))
-
-
-def _print_failure(error: UnreadableInput, raw: bytes) -> None:
-    """What could be read, the bytes around the fault, and the fault itself."""
-    from ofd_gateway.cli.rendering import print_fault, print_reading
-
-    print_reading(error.partial, base=error.base)
-    if raw:
-        print_fault(raw, error.offset, f"{error.reason}: {error}")
 
 
 def _violations(reading: Reading, settings: FfdSettings | None) -> Sequence[Violation]:

@@ -65,7 +65,7 @@ def show_quarantined(
     state_dir: StateDirOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Одно сообщение: причина и байты. / One message: the reason and the bytes."""
+    """Одно сообщение: причина, байты, разбор. / One message: the reason, the bytes, what can be read of them."""
     from ofd_gateway.storage import DocumentStore
 
     if as_hex and as_json:
@@ -123,6 +123,7 @@ def _print_table(records: list[QuarantineRecord]) -> None:
 
 
 def _print_one(record: QuarantineRecord) -> None:
+    from ofd_gateway.cli.decoding import print_messages
     from ofd_gateway.cli.hexdump import hex_dump
 
     out = console()
@@ -135,3 +136,4 @@ def _print_one(record: QuarantineRecord) -> None:
     ):
         out.print(f"{name}: {value}")
     out.print(hex_dump(record.raw))
+    print_messages(record.raw)

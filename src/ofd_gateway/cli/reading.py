@@ -35,6 +35,9 @@ _CONTAINER_MARK: Final = bytes.fromhex("1009")
 _LEAST_CONTAINER: Final = CONTAINER_HEADER_BYTES + TRAILER_BYTES
 _TLV_HEAD_BYTES: Final = 4
 _BOM: Final = b"\xef\xbb\xbf"
+_PRINTABLE: Final = b"\t\r\n" + bytes(range(32, 127))
+_LARGEST_MESSAGE: Final = 66_000
+"""More than any length field of 16 bits can announce, with its frame."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,7 +78,7 @@ def read_input(raw: bytes) -> Iterator[tuple[int, Reading]]:
     position = 0
     while position < len(raw):
         try:
-            reading = read_message(raw[position:], base=position)
+            reading = read_message(raw[position : position + _LARGEST_MESSAGE], base=position)
         except UnreadableInput as error:
             error.base = position
             raise
@@ -213,4 +216,4 @@ def _refused(error: ProtocolError | BodyUnreadable, base: int, partial: Reading)
 
 
 def _is_text(data: bytes) -> bool:
-    return data.isascii() and all(byte in b"\t\r\n" or 32 <= byte < 127 for byte in data)
+    return not data.translate(None, delete=_PRINTABLE)

@@ -20,6 +20,7 @@ from ofd_gateway.storage import (
     running_dsn,
 )
 from ofd_gateway.storage import command as command_room
+from ofd_gateway.storage.errors import SchemaOutdated
 from ofd_gateway.storage.locks import FileLock
 
 if TYPE_CHECKING:
@@ -101,6 +102,25 @@ async def test_a_state_directory_that_is_held_but_not_served_is_busy(
     with pytest.raises(DatabaseBusy):
         await answer(state_dir)
     held.close()
+
+
+async def test_a_gateway_that_is_still_at_its_migrations_is_waited_for(state_dir: Path) -> None:
+    server = EmbeddedPostgres(state_dir)
+    dsn = await server.start()
+    try:
+        waiting = asyncio.create_task(answer(state_dir))
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(asyncio.shield(waiting), 0.5)
+        await migrate(dsn)
+        assert await waiting == 0
+    finally:
+        await server.stop()
+
+
+async def test_a_server_without_a_schema_is_told_at_once(empty_dsn: str, state_dir: Path) -> None:
+    with pytest.raises(SchemaOutdated, match="ofd-gateway migrate"):
+        async with open_for_command(empty_dsn, state_dir):
+            pass
 
 
 async def test_a_state_directory_that_cannot_be_used_is_told(tmp_path: Path) -> None:

@@ -21,8 +21,8 @@ import asyncpg
 from ofd_gateway.errors import OfdGatewayError
 from ofd_gateway.storage.binaries import find_binaries
 from ofd_gateway.storage.database import CONNECTION_ERRORS
-from ofd_gateway.storage.errors import DatabaseUnavailable
-from ofd_gateway.storage.migrations import migrate
+from ofd_gateway.storage.errors import DatabaseUnavailable, SchemaMismatch
+from ofd_gateway.storage.migrations import load_migrations, migrate
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -31,6 +31,15 @@ __all__ = ["BackupFailed", "dump_database", "restore_database"]
 
 _DRAFT: Final = "ofd_gateway_restoring"
 _PROGRESS_S: Final = 0.2
+_DROP_LEDGER: Final = "DROP TABLE schema_migrations"
+_EMPTY_TABLES: Final = """
+DO $$
+BEGIN
+    EXECUTE (SELECT 'TRUNCATE ' || string_agg(format('%I.%I', schemaname, tablename), ', ')
+             FROM pg_tables WHERE schemaname = 'public');
+END
+$$
+"""
 
 
 class BackupFailed(OfdGatewayError):
@@ -68,12 +77,14 @@ async def restore_database(dsn: str, file: Path, *, on_progress: Callable[[int],
     """Makes the dump the current database; returns the name under which the former one is kept, None if it was empty.
 
     The dump is loaded beside the current database and takes its name only when it is complete and migrated, so a
-    failure leaves everything as it was. No gateway may be connected. `on_progress` hears the bytes of the file read so
-    far.
+    failure leaves everything as it was. Only the rows come from the dump, the schema is that of our migrations: so a
+    dump of any server can be loaded, and none brings statements of its own along. No gateway may be connected.
+    `on_progress` hears the bytes of the file read so far.
 
     Raises:
         BackupFailed: the dump cannot be loaded.
         DatabaseUnavailable: the server cannot be reached or the database is in use.
+        SchemaMismatch: the dump is of a newer version of this software.
     """
     current = urlsplit(dsn).path.lstrip("/")
     maintenance, draft_dsn = _with_database(dsn, "postgres"), _with_database(dsn, _DRAFT)
@@ -83,10 +94,8 @@ async def restore_database(dsn: str, file: Path, *, on_progress: Callable[[int],
         raise BackupFailed(f"cannot read {file}: {error.strerror or error}") from error
     try:
         await _execute(maintenance, f'DROP DATABASE IF EXISTS "{_DRAFT}"', f'CREATE DATABASE "{_DRAFT}"')
-        # The tool reads through our descriptor, so the position in the file is common to both.
-        read = functools.partial(os.lseek, dump, 0, os.SEEK_CUR)
-        progress = None if on_progress is None else _Progress(read, on_progress)
-        await _run("pg_restore", draft_dsn, "--exit-on-error", "--no-owner", stdin=dump, progress=progress)
+        await _make_schema_of(dump, draft_dsn)
+        await _load(dump, draft_dsn, on_progress=on_progress)
         await migrate(draft_dsn)
         kept = None if await _is_empty(dsn) else f"{current}_before_{datetime.now(UTC):%Y%m%d_%H%M%S}"
         give_way = f'DROP DATABASE "{current}"' if kept is None else f'ALTER DATABASE "{current}" RENAME TO "{kept}"'
@@ -96,6 +105,38 @@ async def restore_database(dsn: str, file: Path, *, on_progress: Callable[[int],
     finally:
         os.close(dump)
     return kept
+
+
+async def _make_schema_of(dump: int, dsn: str) -> None:
+    """Applies the migrations that the dumped database had, and leaves every table empty."""
+    await migrate(dsn, [])
+    await _load(dump, dsn, "--table=schema_migrations")
+    connection = await asyncpg.connect(dsn)
+    try:
+        names = {row["name"] for row in await connection.fetch("SELECT name FROM schema_migrations")}
+        if not names:
+            raise BackupFailed("this is no dump of a gateway's database")
+        await connection.execute(_DROP_LEDGER)
+    finally:
+        await connection.close()
+    known = load_migrations()
+    strangers = names - {migration.name for migration in known}
+    if strangers:
+        raise SchemaMismatch(f"the dump is of a newer version: it has {min(strangers)}; upgrade ofd-gateway")
+    await migrate(dsn, [migration for migration in known if migration.name in names])
+    await _execute(dsn, _EMPTY_TABLES)
+
+
+async def _load(dump: int, dsn: str, *options: str, on_progress: Callable[[int], None] | None = None) -> None:
+    """Loads rows from the beginning of the dump on.
+
+    The tool reads through our descriptor, so the position in the file is common to both.
+    """
+    os.lseek(dump, 0, os.SEEK_SET)
+    read = functools.partial(os.lseek, dump, 0, os.SEEK_CUR)
+    progress = None if on_progress is None else _Progress(read, on_progress)
+    fixed = ("--data-only", "--disable-triggers", "--exit-on-error")
+    await _run("pg_restore", dsn, *fixed, *options, stdin=dump, progress=progress)
 
 
 @contextlib.contextmanager

@@ -146,20 +146,29 @@ class Cluster:
         options = ["-U", SUPERUSER, "-A", "trust", "-E", "UTF8", "--locale=C", "--no-instructions"]
         if self._programs.major >= 17:  # the builtin provider came with 17
             options += ["--locale-provider=builtin", "--builtin-locale=C.UTF-8"]
-        with tempfile.TemporaryFile() as output:
-            code = self._popen(["initdb", "-D", self._inside("data.new"), *options], output.fileno()).wait()
+        data_dir = self._inside(draft.name)
+        self._run(["initdb", "-D", data_dir, *options])
+        self._run(["postgres", "--single", "-D", data_dir, "postgres"], f"CREATE DATABASE {DATABASE_NAME}\n")
+        draft.rename(self.data_dir)
+
+    def _run(self, command: Sequence[str], given: str = "") -> None:
+        with tempfile.TemporaryFile() as source, tempfile.TemporaryFile() as output:
+            source.write(given.encode())
+            source.seek(0)
+            code = self._popen(command, output.fileno(), source.fileno()).wait()
             output.seek(0)
             said = output.read().decode(errors="replace")
         if code != 0:
-            raise DatabaseUnavailable(f"initdb failed with {code}: {said.strip()[-1000:]}")
-        draft.rename(self.data_dir)
+            raise DatabaseUnavailable(f"{command[0]} failed with {code}: {said.strip()[-1000:]}")
 
-    def _popen(self, command: Sequence[str], output_fd: int) -> subprocess.Popen[bytes]:
+    def _popen(
+        self, command: Sequence[str], output_fd: int, input_fd: int = subprocess.DEVNULL
+    ) -> subprocess.Popen[bytes]:
         program, *arguments = command
         kept = () if self._home_fd is None else (self._home_fd,)
         return subprocess.Popen(
             [self._programs.path(program), *arguments],
-            stdin=subprocess.DEVNULL,
+            stdin=input_fd,
             stdout=output_fd,
             stderr=output_fd,
             cwd="/",

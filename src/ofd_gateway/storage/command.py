@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Final
 
 from ofd_gateway.storage.database import Database
 from ofd_gateway.storage.embedded import EmbeddedPostgres, running_dsn
-from ofd_gateway.storage.errors import DatabaseBusy, DatabaseUnavailable
+from ofd_gateway.storage.errors import DatabaseBusy, DatabaseUnavailable, SchemaOutdated
 from ofd_gateway.storage.locks import FileLock
 from ofd_gateway.storage.migrations import migrate
 
@@ -23,6 +24,8 @@ EMBEDDED: Final = "embedded"
 _FIND_WAIT_S: Final = 25.0
 _LOCK_WAIT_S: Final = 0.3
 _OTHERS_WAIT_S: Final = 600.0
+_MIGRATIONS_WAIT_S: Final = 5.0
+_POLL_S: Final = 0.1
 
 
 @asynccontextmanager
@@ -33,7 +36,7 @@ async def open_for_command(database: str, state_dir: Path) -> AsyncIterator[Data
         DatabaseError: it cannot be reached, started or read.
     """
     async with dsn_for_command(database, state_dir) as dsn:
-        opened = await Database.connect(dsn, application_name="ofd-gateway command", pool_size=2)
+        opened = await _connected(dsn, _MIGRATIONS_WAIT_S if database == EMBEDDED else 0.0)
         try:
             yield opened
         finally:
@@ -78,6 +81,18 @@ async def dsn_for_command(database: str, state_dir: Path) -> AsyncIterator[str]:
             return
     finally:
         users.close()
+
+
+async def _connected(dsn: str, migrations_wait_s: float) -> Database:
+    """A pool; a gateway that has just started may be at its migrations still."""
+    deadline = time.monotonic() + migrations_wait_s
+    while True:
+        try:
+            return await Database.connect(dsn, application_name="ofd-gateway command", pool_size=2)
+        except SchemaOutdated:
+            if time.monotonic() >= deadline:
+                raise
+        await asyncio.sleep(_POLL_S)
 
 
 def _users_lock(state_dir: Path) -> FileLock:

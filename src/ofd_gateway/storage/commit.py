@@ -10,8 +10,8 @@ import asyncpg
 import msgspec
 
 from ofd_gateway.ledger import DocumentRow, FnState, StoredDocument
-from ofd_gateway.storage.database import CONNECTION_ERRORS
-from ofd_gateway.storage.errors import StoreFailed
+from ofd_gateway.storage.database import CONNECTION_ERRORS, check_durability
+from ofd_gateway.storage.errors import DatabaseUnsafe, StoreFailed
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine, Iterable, Sequence
@@ -39,12 +39,17 @@ UPDATE fn_states SET
 FROM unnest($1::text[], $2::int[], $3::bigint[], $4::text[], $5::text[], $6::timestamptz[], $7::bytea[],
             $8::timestamptz[])
     AS s (fn, generation, max_fd, registration_number, user_inn, last_received_at, facts, next_check_at)
-WHERE fn_states.fn = s.fn
+WHERE fn_states.fn = s.fn AND fn_states.fn = ANY($1)
 """
+# The limit keeps the planner from joining: it does not see that each key needs one partition only, and would read all.
 _FIND_STORED: Final = """
-SELECT d.fn, d.generation, d.fd, d.container, d.message_sign, d.response_code, d.operator_message, d.operator_sign,
-       d.trailer, d.received_at
-FROM documents d JOIN unnest($1::text[], $2::bigint[]) AS k (fn, fd) ON d.fn = k.fn AND d.fd = k.fd
+SELECT d.*
+FROM unnest($1::text[], $2::int[], $3::bigint[]) AS k (fn, generation, fd)
+CROSS JOIN LATERAL (
+    SELECT fn, generation, fd, container, message_sign, response_code, operator_message, operator_sign, trailer,
+           received_at
+    FROM documents WHERE fn = k.fn AND generation = k.generation AND fd = k.fd LIMIT 1
+) AS d
 ORDER BY d.generation
 """
 _ADD_DOCUMENTS: Final = """
@@ -71,6 +76,9 @@ INSERT INTO quarantine (fn, fd, reason, detail, received_at, peer, connection_id
 SELECT * FROM unnest($1::text[], $2::bigint[], $3::text[], $4::text[], $5::timestamptz[], $6::text[], $7::text[],
                      $8::bytea[])
 """
+
+_QUARANTINE_TEXTS: Final = (0, 2, 3, 5, 6)
+"""Columns of a quarantine row that are text: fn, reason, detail, peer, connection_id."""
 
 _T = TypeVar("_T")
 
@@ -116,17 +124,19 @@ class CommitConnection:
                 async with asyncio.timeout(self._timeout_s):
                     await connection.execute("BEGIN")
                     states = await _lock_states(connection, {arrival.container.fn for arrival in arrivals})
-                    stored = await _find_stored(connection, ledger.lookups(arrivals, states))
+                    stored = await _find_stored(connection, ledger.lookups(arrivals, states), states)
                     decided = ledger.decide(arrivals, states, stored, now)
                     await _write(connection, decided)
                     sent = True
-                    await connection.execute("COMMIT")
+                    answer = await connection.execute("COMMIT")
             except CONNECTION_ERRORS as error:
                 await self._give_up(connection, error)
                 raise _failure(error, sent=sent) from error
             except BaseException:
                 self._drop(connection)
                 raise
+            if answer != "COMMIT":
+                raise StoreFailed(f"the server answered COMMIT with {answer}", committed="no")
             return decided
 
     async def _quarantine(self, rows: Sequence[QuarantineRow]) -> None:
@@ -137,17 +147,23 @@ class CommitConnection:
                     await _add_quarantined(connection, rows)
             except CONNECTION_ERRORS as error:
                 await self._give_up(connection, error)
-                raise _failure(error, sent=False) from error
+                raise _failure(error, sent=True) from error
 
     async def _connected(self) -> asyncpg.Connection[asyncpg.Record]:
+        """The connection, made again after a loss; the server behind it may be another one by then."""
         if self._connection is None or self._connection.is_closed():
+            connection: asyncpg.Connection[asyncpg.Record] | None = None
             try:
                 async with asyncio.timeout(_CONNECT_TIMEOUT_S):
-                    self._connection = await asyncpg.connect(
+                    connection = await asyncpg.connect(
                         self._dsn, server_settings={"application_name": "ofd-gateway intake"}
                     )
-            except CONNECTION_ERRORS as error:
+                    await check_durability(connection)
+            except (*CONNECTION_ERRORS, DatabaseUnsafe) as error:
+                if connection is not None:
+                    self._drop(connection)
                 raise _failure(error, sent=False) from error
+            self._connection = connection
         return self._connection
 
     async def _give_up(self, connection: asyncpg.Connection[asyncpg.Record], error: BaseException) -> None:
@@ -197,11 +213,13 @@ async def _locked(connection: asyncpg.Connection[asyncpg.Record], fns: Iterable[
 
 
 async def _find_stored(
-    connection: asyncpg.Connection[asyncpg.Record], keys: list[DocumentKey]
+    connection: asyncpg.Connection[asyncpg.Record], keys: list[DocumentKey], states: dict[str, FnState]
 ) -> dict[DocumentKey, list[StoredDocument]]:
+    """What is stored under the keys in any generation; each is named, because the primary key has it in its middle."""
     found: dict[DocumentKey, list[StoredDocument]] = {}
-    if keys:
-        for row in await connection.fetch(_FIND_STORED, [fn for fn, _ in keys], [fd for _, fd in keys]):
+    whole = [(fn, generation, fd) for fn, fd in keys for generation in range(states[fn].generation + 1)]
+    if whole:
+        for row in await connection.fetch(_FIND_STORED, *map(list, zip(*whole, strict=True))):
             found.setdefault((row["fn"], row["fd"]), []).append(StoredDocument(**dict(row)))
     return found
 
@@ -232,14 +250,22 @@ def _columns(rows: list[DocumentRow]) -> list[tuple[Any, ...]]:
 
 
 async def _add_quarantined(connection: asyncpg.Connection[asyncpg.Record], rows: Sequence[QuarantineRow]) -> None:
-    await connection.execute(_ADD_QUARANTINED, *zip(*map(msgspec.structs.astuple, rows), strict=True))
+    columns = [list(column) for column in zip(*map(msgspec.structs.astuple, rows), strict=True)]
+    for number in _QUARANTINE_TEXTS:
+        columns[number] = [_storable(text) for text in columns[number]]
+    await connection.execute(_ADD_QUARANTINED, *columns)
+
+
+def _storable(text: str) -> str:
+    """PostgreSQL text holds neither NUL nor half a surrogate pair; a hostile message may have brought them along."""
+    return text.encode("utf-8", "replace").decode().replace("\0", "\ufffd")
 
 
 def _failure(error: BaseException, *, sent: bool) -> StoreFailed:
     reason = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
     if sent and not _certainly_rolled_back(error):
         return StoreFailed(reason, committed="unknown")
-    refused = isinstance(error, asyncpg.DataError | asyncpg.IntegrityConstraintViolationError | asyncpg.exceptions.DataError)
+    refused = isinstance(error, asyncpg.DataError | asyncpg.IntegrityConstraintViolationError)
     return StoreFailed(reason, committed="no", retryable=not refused)
 
 
@@ -255,7 +281,9 @@ async def _to_the_end(work: Coroutine[Any, Any, _T]) -> _T:
     try:
         return await asyncio.shield(task)
     except asyncio.CancelledError:
-        if not task.done():
-            with contextlib.suppress(StoreFailed):
-                await task
+        while not task.done():
+            with contextlib.suppress(asyncio.CancelledError):
+                await asyncio.wait([task])
+        if not task.cancelled():
+            task.exception()
         raise

@@ -20,8 +20,17 @@ if TYPE_CHECKING:
 
 __all__ = ["CONNECTION_ERRORS", "Database", "check_durability", "masked_dsn"]
 
-CONNECTION_ERRORS: Final = (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, TimeoutError)
-"""Everything that a statement on a live or dying connection raises."""
+CONNECTION_ERRORS: Final = (
+    OSError,
+    asyncpg.PostgresError,
+    asyncpg.InterfaceError,
+    asyncpg.InternalClientError,
+    TimeoutError,
+)
+"""Everything that a statement on a live or dying connection raises.
+
+The driver calls it an internal error when the server has just said that it closes the connection.
+"""
 
 _DSN_ERRORS: Final = (ValueError, OverflowError)
 """What the driver raises of a URI whose parts make no sense."""

@@ -7,10 +7,9 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from ofd_gateway.storage.commit import CommitConnection
-from ofd_gateway.storage.database import CONNECTION_ERRORS
-from ofd_gateway.storage.errors import DatabaseUnavailable
 
 if TYPE_CHECKING:
+    import builtins
     from collections.abc import AsyncIterator, Sequence
     from datetime import datetime
 
@@ -102,7 +101,10 @@ class QuarantineRecord(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class DocumentStore:
-    """Writes through two connections of its own (documents, quarantine), reads through the pool."""
+    """Writes through two connections of its own (documents, quarantine), reads through the pool.
+
+    What reads raises `DatabaseUnavailable` when the database does not answer.
+    """
 
     def __init__(self, database: Database, *, statement_timeout_s: float = _STATEMENT_TIMEOUT_S) -> None:
         self._database = database
@@ -124,11 +126,8 @@ class DocumentStore:
 
     async def is_known(self, fn: str, registration_number: str | None) -> bool:
         """Whether this FN, or the register that its document names, has been here before."""
-        try:
-            async with self._database.acquire() as connection:
-                return bool(await connection.fetchval(_IS_KNOWN, fn, registration_number))
-        except CONNECTION_ERRORS as error:
-            raise DatabaseUnavailable(str(error)) from error
+        async with self._database.reading() as connection:
+            return bool(await connection.fetchval(_IS_KNOWN, fn, registration_number))
 
     async def list(
         self,
@@ -140,7 +139,7 @@ class DocumentStore:
     ) -> AsyncIterator[DocumentRecord]:
         """Documents in the order of arrival; with a limit the latest of them, 0 for all."""
         filters = (fn, None if codes is None else list(codes), since)
-        async with self._database.acquire() as connection, connection.transaction(readonly=True):
+        async with self._database.reading() as connection, connection.transaction(readonly=True):
             if limit:
                 for row in reversed(await connection.fetch(_LIST_LATEST, *filters, limit)):
                     yield DocumentRecord(**dict(row))
@@ -150,14 +149,14 @@ class DocumentStore:
 
     async def get(self, fn: str, fd: int, generation: int | None = None) -> DocumentRecord | None:
         """One document, of the latest generation unless another is named."""
-        async with self._database.acquire() as connection:
+        async with self._database.reading() as connection:
             row = await connection.fetchrow(_GET, fn, fd, generation)
         return None if row is None else DocumentRecord(**dict(row))
 
     async def list_quarantine(
         self, *, fn: str | None = None, since: datetime | None = None, id_: int | None = None, limit: int = 100
-    ) -> list[QuarantineRecord]:
+    ) -> builtins.list[QuarantineRecord]:
         """Quarantined messages in the order of arrival; with a limit the latest of them, 0 for all."""
-        async with self._database.acquire() as connection:
+        async with self._database.reading() as connection:
             rows = await connection.fetch(_LIST_QUARANTINE, fn, since, id_, limit or None)
         return [QuarantineRecord(**dict(row)) for row in reversed(rows)]

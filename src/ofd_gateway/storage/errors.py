@@ -13,6 +13,7 @@ __all__ = [
     "DatabaseUnsafe",
     "MigrationChanged",
     "SchemaMismatch",
+    "SchemaOutdated",
     "StoreFailed",
 ]
 
@@ -35,6 +36,10 @@ class DatabaseUnsafe(DatabaseError):
 
 class SchemaMismatch(DatabaseError):
     """The schema is newer than this code, or has never been migrated."""
+
+
+class SchemaOutdated(SchemaMismatch):
+    """The schema lacks migrations that this code needs."""
 
 
 class MigrationChanged(DatabaseError):

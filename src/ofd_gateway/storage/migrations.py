@@ -13,7 +13,7 @@ from typing import Final, TypeAlias
 
 import asyncpg
 
-from ofd_gateway.storage.errors import DatabaseUnavailable, MigrationChanged, SchemaMismatch
+from ofd_gateway.storage.errors import DatabaseUnavailable, MigrationChanged, SchemaMismatch, SchemaOutdated
 
 __all__ = ["Migration", "check_schema", "load_migrations", "migrate"]
 
@@ -109,10 +109,10 @@ async def check_schema(connection: Connection) -> None:
         MigrationChanged: an applied file has other content now.
     """
     if await connection.fetchval("SELECT to_regclass('schema_migrations')") is None:
-        raise SchemaMismatch("the database has no schema yet; run `ofd-gateway migrate`")
+        raise SchemaOutdated("the database has no schema yet; run `ofd-gateway migrate`")
     missing = _missing(load_migrations(), await _applied(connection))
     if missing:
-        raise SchemaMismatch(f"the schema lacks {missing[0].name}; run `ofd-gateway migrate`")
+        raise SchemaOutdated(f"the schema lacks {missing[0].name}; run `ofd-gateway migrate`")
 
 
 def _missing(known: list[Migration], applied: dict[str, str]) -> list[Migration]:

@@ -1,0 +1,128 @@
+"""A TCP proxy between a client and PostgreSQL that loses connections at the worst moments, on purpose.
+
+It reads the client's side of the protocol just far enough to recognise one statement (a simple query) and does to it
+what its `fault` says, once; then it is a faithful proxy again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import enum
+from typing import TYPE_CHECKING
+from urllib.parse import parse_qs, urlsplit
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+_CHUNK_BYTES = 65536
+
+
+class Fault(enum.Enum):
+    """What happens to the statement."""
+
+    NONE = "none"
+    CUT_BEFORE = "cut before"  # the server never sees it
+    CUT_AFTER = "cut after"  # the server runs it, its answer is lost
+    STALL = "stall"  # the server never sees it, the client waits
+    STALL_ANSWER = "stall answer"  # the server runs it, the client waits
+
+
+class FaultProxy:
+    """Listens on a port of its own; `dsn` is the given one by way of the proxy."""
+
+    def __init__(self, dsn: str, *, statement: bytes = b"COMMIT") -> None:
+        self._dsn = urlsplit(dsn)
+        self._statement = statement + b"\0"
+        self._server: asyncio.Server | None = None
+        self._links: set[asyncio.Task[None]] = set()
+        self.fault = Fault.NONE
+        self.struck = asyncio.Event()
+
+    @property
+    def dsn(self) -> str:
+        assert self._server is not None
+        port = self._server.sockets[0].getsockname()[1]
+        return f"postgresql://{self._dsn.username}@127.0.0.1:{port}{self._dsn.path}?sslmode=disable"
+
+    async def start(self, port: int = 0) -> None:
+        self._server = await asyncio.start_server(self._serve, "127.0.0.1", port)
+
+    async def stop(self) -> None:
+        """Nobody listens any more and every connection is cut."""
+        assert self._server is not None
+        self._server.close()
+        self.cut()
+        await self._server.wait_closed()
+
+    def cut(self) -> None:
+        for link in self._links:
+            link.cancel()
+
+    def strike_next(self, fault: Fault) -> None:
+        self.fault = fault
+        self.struck.clear()
+
+    async def _serve(self, from_client: asyncio.StreamReader, to_client: asyncio.StreamWriter) -> None:
+        link = asyncio.current_task()
+        assert link is not None
+        self._links.add(link)
+        from_server, to_server = await self._open_server()
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                answers = tasks.create_task(_copy(from_server, to_client))
+                await self._requests(from_client, to_server, from_server, answers)
+                answers.cancel()
+        except* OSError:
+            pass
+        finally:
+            self._links.discard(link)
+            for writer in (to_client, to_server):
+                writer.transport.abort()
+
+    async def _requests(
+        self,
+        from_client: asyncio.StreamReader,
+        to_server: asyncio.StreamWriter,
+        from_server: asyncio.StreamReader,
+        answers: asyncio.Task[None],
+    ) -> None:
+        while data := await from_client.read(_CHUNK_BYTES):
+            fault = self.fault if data.endswith(self._statement) else Fault.NONE
+            if fault is Fault.NONE:
+                to_server.write(data)
+                await to_server.drain()
+                continue
+            self.fault = Fault.NONE
+            if fault in {Fault.CUT_AFTER, Fault.STALL_ANSWER}:
+                answers.cancel()
+                await asyncio.wait([answers])
+                to_server.write(data)
+                await from_server.read(1)
+            self.struck.set()
+            if fault in {Fault.CUT_BEFORE, Fault.CUT_AFTER}:
+                return
+            await from_client.read()
+
+    async def _open_server(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        directory = parse_qs(self._dsn.query).get("host")
+        if directory:
+            return await asyncio.open_unix_connection(f"{directory[0]}/.s.PGSQL.5432")
+        return await asyncio.open_connection(self._dsn.hostname, self._dsn.port or 5432)
+
+
+async def _copy(source: asyncio.StreamReader, target: asyncio.StreamWriter) -> None:
+    while data := await source.read(_CHUNK_BYTES):
+        target.write(data)
+        await target.drain()
+    target.close()
+
+
+@contextlib.asynccontextmanager
+async def fault_proxy(dsn: str, *, statement: bytes = b"COMMIT") -> AsyncIterator[FaultProxy]:
+    proxy = FaultProxy(dsn, statement=statement)
+    await proxy.start()
+    try:
+        yield proxy
+    finally:
+        await proxy.stop()

@@ -1,0 +1,150 @@
+"""The queries that grow with the data use their indexes."""
+
+from __future__ import annotations
+
+import json
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+import asyncpg
+import pytest
+import pytest_asyncio
+
+from ofd_gateway.storage import commit, documents
+from tests.postgres import Server, servers
+from tests.storage.arrivals import NOW
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Iterator
+
+FN = "8710000100000007"
+FILL = """
+INSERT INTO documents (fn, generation, fd, document_code, response_code, operator_message, received_at, ffd, peer,
+                       connection_id, session_version, message_sign, operator_sign, trailer, container)
+SELECT (8710000100000000 + n % 400)::text, 0, n / 400 + 1, 3, 0, 0, $1::timestamptz - make_interval(secs => n), '1.05',
+       '192.0.2.1:1', 'c-1', '\\x0105', '\\x0102030405060708', '\\x0102030405060708', '\\x01020304050607080910',
+       decode(repeat('00', 400), 'hex')
+FROM generate_series(0, 59999) n
+"""
+FILL_STATES = """
+INSERT INTO fn_states (fn, generation, max_fd, registration_number, facts)
+SELECT (8710000100000000 + n)::text, 0, 150, n::text, '' FROM generate_series(0, 19999) n
+"""
+FILL_QUARANTINE = """
+INSERT INTO quarantine (fn, fd, reason, detail, received_at, peer, connection_id, raw)
+SELECT (8710000100000000 + n % 400)::text, 1, 'container_crc', '', $1::timestamptz - make_interval(secs => n),
+       '192.0.2.1:1', 'c-1', decode(repeat('00', 100), 'hex')
+FROM generate_series(0, 19999) n
+"""
+
+
+@pytest.fixture(scope="module", params=servers())
+def planning_server(request: pytest.FixtureRequest) -> Server:
+    found: Server = request.getfixturevalue(f"{request.param}_server")
+    return found
+
+
+@pytest_asyncio.fixture(loop_scope="session", scope="module")
+async def filled(planning_server: Server) -> AsyncIterator[asyncpg.Connection[asyncpg.Record]]:
+    """A connection to a database with enough in it that the planner has a choice."""
+    connection = await asyncpg.connect(await planning_server.create())
+    await connection.execute(FILL, NOW)
+    await connection.execute(FILL_QUARANTINE, NOW)
+    await connection.execute(FILL_STATES)
+    await connection.execute("ANALYZE")
+    yield connection
+    await connection.close()
+
+
+async def nodes(connection: asyncpg.Connection[asyncpg.Record], query: str, *arguments: object) -> list[dict[str, Any]]:
+    """Every node of the plan that was carried out, the parts that were never started left out."""
+    plan = await connection.fetchval(f"EXPLAIN (ANALYZE, FORMAT JSON) {query}", *arguments)
+
+    def walk(node: dict[str, Any]) -> Iterator[dict[str, Any]]:
+        if node["Actual Loops"]:
+            yield node
+        for child in node.get("Plans", []):
+            yield from walk(child)
+
+    return list(walk(json.loads(plan)[0]["Plan"]))
+
+
+def rows_read(found: list[dict[str, Any]]) -> int:
+    """Rows that the scans have touched, those that a filter threw away included."""
+    return sum(
+        round((node["Actual Rows"] + node.get("Rows Removed by Filter", 0)) * node["Actual Loops"])
+        for node in found
+        if "Scan" in node["Node Type"]
+    )
+
+
+def scanned_whole(found: list[dict[str, Any]]) -> list[str]:
+    return [node["Relation Name"] for node in found if node["Node Type"] == "Seq Scan"]
+
+
+async def test_the_latest_documents_are_found_without_sorting_them_all(
+    filled: asyncpg.Connection[asyncpg.Record],
+) -> None:
+    found = await nodes(filled, documents._LIST_LATEST, None, None, None, 100)
+    assert scanned_whole(found) == []
+    assert rows_read(found) <= 1000
+
+
+async def test_documents_since_a_moment_are_found_by_it(filled: asyncpg.Connection[asyncpg.Record]) -> None:
+    found = await nodes(filled, documents._LIST_ALL, None, None, NOW - timedelta(minutes=5))
+    assert scanned_whole(found) == []
+    assert rows_read(found) <= 1000
+
+
+@pytest.mark.parametrize("query", [documents._LIST_LATEST, documents._LIST_ALL], ids=["latest", "all"])
+async def test_documents_of_one_register_stay_in_its_partition(
+    filled: asyncpg.Connection[asyncpg.Record], query: str
+) -> None:
+    limit = (100,) if query is documents._LIST_LATEST else ()
+    found = await nodes(filled, query, FN, None, None, *limit)
+    relations = {node["Relation Name"] for node in found if "Relation Name" in node}
+    assert len(relations) == 1
+
+
+async def test_one_document_is_found_by_its_key(filled: asyncpg.Connection[asyncpg.Record]) -> None:
+    found = await nodes(filled, documents._GET, FN, 10, None)
+    assert scanned_whole(found) == []
+    assert rows_read(found) <= 2
+
+
+async def test_repeats_are_found_by_their_keys(filled: asyncpg.Connection[asyncpg.Record]) -> None:
+    fns = [f"{8710000100000000 + number:016d}" for number in range(100)]
+    found = await nodes(filled, commit._FIND_STORED, fns, [0] * 100, [5] * 100)
+    assert scanned_whole(found) == []
+    assert rows_read(found) <= 100 + 2 * 100
+
+
+async def test_states_are_locked_by_their_keys(filled: asyncpg.Connection[asyncpg.Record]) -> None:
+    fns = [f"{8710000100000000 + number:016d}" for number in range(100)]
+    found = await nodes(filled, commit._LOCK_STATES, fns)
+    assert scanned_whole(found) == []
+    assert rows_read(found) <= 2 * 100
+
+
+async def test_states_are_written_by_their_keys(filled: asyncpg.Connection[asyncpg.Record]) -> None:
+    fns = [f"{8710000100000000 + number:016d}" for number in range(100)]
+    columns = ([0] * 100, [5] * 100, ["1"] * 100, ["2"] * 100, [NOW] * 100, [b"{}"] * 100)
+    transaction = filled.transaction()
+    await transaction.start()
+    found = await nodes(filled, commit._WRITE_STATES, fns, *columns)
+    await transaction.rollback()
+    assert scanned_whole(found) == []
+    assert rows_read(found) <= 2 * 100
+
+
+async def test_known_registers_are_found_by_index(filled: asyncpg.Connection[asyncpg.Record]) -> None:
+    found = await nodes(filled, documents._IS_KNOWN, "none", "none")
+    assert "fn_states" not in scanned_whole(found)
+
+
+async def test_the_latest_quarantine_is_found_without_sorting_it_all(
+    filled: asyncpg.Connection[asyncpg.Record],
+) -> None:
+    found = await nodes(filled, documents._LIST_QUARANTINE, None, None, None, 100)
+    assert scanned_whole(found) == []
+    assert rows_read(found) <= 200

@@ -1,0 +1,83 @@
+"""When the service was there, as the database remembers it."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+import asyncpg
+
+from ofd_gateway.storage import Database, ServiceRuns
+
+if TYPE_CHECKING:
+    import pytest
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.time = datetime.now(UTC).replace(microsecond=0) - timedelta(hours=10)
+
+    def now(self) -> datetime:
+        return self.time
+
+
+async def runs_of(dsn: str) -> list[tuple[datetime, datetime, datetime | None]]:
+    connection = await asyncpg.connect(dsn)
+    try:
+        rows = await connection.fetch("SELECT started_at, last_seen_at, stopped_at FROM service_runs ORDER BY id")
+        return [tuple(row) for row in rows]
+    finally:
+        await connection.close()
+
+
+async def test_a_run_begins_beats_and_ends(dsn: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ofd_gateway.storage.service_runs._BEAT_S", 0.01)
+    clock = Clock()
+    database = await Database.connect(dsn)
+    runs = ServiceRuns(database)
+    started = clock.time
+    await runs.start(started)
+    assert await runs_of(dsn) == [(started, started, None)]
+    beating = asyncio.create_task(runs.beat(clock))
+    clock.time += timedelta(minutes=1)
+    async with asyncio.timeout(10):
+        while (await runs_of(dsn))[0][1] == started:
+            await asyncio.sleep(0.01)
+    beating.cancel()
+    await asyncio.wait([beating])
+    clock.time += timedelta(minutes=1)
+    await runs.stop(clock.time)
+    assert await runs_of(dsn) == [(started, clock.time, clock.time)]
+    await database.close()
+
+
+async def test_a_database_that_is_away_does_not_end_the_beat(dsn: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ofd_gateway.storage.service_runs._BEAT_S", 0.01)
+    clock = Clock()
+    database = await Database.connect(dsn)
+    runs = ServiceRuns(database)
+    await runs.start(clock.time)
+    await database.close()
+    beating = asyncio.create_task(runs.beat(clock))
+    done, _ = await asyncio.wait([beating], timeout=0.2)
+    assert not done
+    beating.cancel()
+    await asyncio.wait([beating])
+    await runs.stop(clock.time)
+    assert await runs_of(dsn) == [(clock.time, clock.time, None)]
+
+
+async def test_the_times_in_which_nobody_listened(dsn: str) -> None:
+    clock = Clock()
+    hour = timedelta(hours=1)
+    database = await Database.connect(dsn)
+    at = clock.time
+    assert await ServiceRuns(database).gaps() == ()
+    for started, stopped in ((at, at + hour), (at + hour / 2, at + 2 * hour), (at + 4 * hour, at + 5 * hour)):
+        runs = ServiceRuns(database)
+        await runs.start(started)
+        await runs.stop(stopped)
+    found = await ServiceRuns(database).gaps()
+    assert [(gap.started_at, gap.ended_at) for gap in found] == [(at + 2 * hour, at + 4 * hour)]
+    await database.close()

@@ -8,6 +8,12 @@ a confirmation can be verified later by whoever holds the key. A real module rep
 
     1078  (ФПО)   88 06 | 4 bytes of the MAC | 00 03
     trailer (ФПП) 82 06 | 6 bytes of the MAC | 00 00
+
+    MAC   = HMAC-SHA-256(key, "confirmation:" FN ":" FD ":" message sign, hex ":" code ":" operator message)
+    nonce = HMAC-SHA-256(key, "nonce:" body), first 8 bytes
+
+The signs say which answer was given to which content, so a repeat gets the same ones; the nonce covers the whole body,
+time of confirmation included.
 """
 
 from __future__ import annotations
@@ -18,13 +24,22 @@ from typing import Final, Protocol
 import msgspec
 
 from ofd_gateway.errors import OfdGatewayError
-from ofd_gateway.protocol import CONFIRMATION_CODE, CONTAINER_HEADER_BYTES, FROM_OPERATOR, Container, build_container
+from ofd_gateway.protocol import (
+    CONFIRMATION_CODE,
+    CONTAINER_HEADER_BYTES,
+    FROM_OPERATOR,
+    OPERATOR_SIGN_PREFIX,
+    OPERATOR_SIGN_SUFFIX,
+    Container,
+    ProtocolError,
+    build_container,
+    parse_confirmation,
+)
 
 __all__ = ["BodyUnreadable", "CryptoModule", "EmulatorCrypto", "Signs"]
 
-_SIGN_PREFIX: Final = bytes.fromhex("8806")
-_SIGN_SUFFIX: Final = bytes.fromhex("0003")
-_TRAILER_PREFIX: Final = bytes.fromhex("8206")
+_MESSAGE_SIGN_PREFIX: Final = bytes.fromhex("8106")
+_CONFIRMATION_SIGN_PREFIX: Final = bytes.fromhex("8206")
 _TRAILER_SUFFIX: Final = bytes.fromhex("0000")
 _STLV_HEAD_BYTES: Final = 4
 
@@ -55,14 +70,16 @@ class CryptoModule(Protocol):
         """The plain STLV of a container from an FN; raises `BodyUnreadable`."""
         ...
 
-    def sign(
-        self, *, fn: str, fd: int, message_sign: bytes, response_code: int, operator_message: int
-    ) -> Signs:
+    def sign(self, *, fn: str, fd: int, message_sign: bytes, response_code: int, operator_message: int) -> Signs:
         """The signs of a confirmation; the same arguments give the same signs."""
         ...
 
     def wrap(self, *, body: bytes, fn: str, fd: int, signs: Signs) -> bytes:
         """The whole container (type 5A) around the STLV of a confirmation."""
+        ...
+
+    def verify(self, container: Container, *, message_sign: bytes) -> bool:
+        """Whether this module made that confirmation, for the document with that message sign."""
         ...
 
 
@@ -78,74 +95,85 @@ class EmulatorCrypto:
         """The body itself, when its outer tag is the document code and its length fills the container.
 
         Raises:
-            BodyUnreadable: reason `encrypted_or_corrupt`; an encrypted body looks like noise and ends up here.
+            BodyUnreadable: reason `encrypted_or_corrupt`. An encrypted body hides the trailer too, so the detail says
+                which of the two is likely.
         """
         body = container.body
         if len(body) < _STLV_HEAD_BYTES:
-            raise _unreadable("a document begins with tag and length, 4 bytes", f"the body has {len(body)} bytes")
+            raise _unreadable(
+                container, "document", 0, "it begins with tag and length, 4 bytes", f"the body has {len(body)} bytes"
+            )
         tag = int.from_bytes(body[:2], "little")
         if tag != container.document_code:
-            raise _unreadable(
-                f"a plain body begins with the document code {container.document_code}", f"it begins with {tag}"
-            )
+            rule = f"a plain one begins with its code, {container.document_code}"
+            raise _unreadable(container, "document", 0, rule, f"it begins with {tag}")
         length = int.from_bytes(body[2:4], "little")
         if length != len(body) - _STLV_HEAD_BYTES:
-            raise BodyUnreadable(
-                "encrypted_or_corrupt",
-                field="document length",
-                offset=CONTAINER_HEADER_BYTES + 2,
-                rule=f"the document fills the {len(body) - _STLV_HEAD_BYTES} bytes of its container",
-                detail=f"its length is {length}",
-            )
+            rule = f"the document fills the {len(body) - _STLV_HEAD_BYTES} bytes of its container"
+            raise _unreadable(container, "document length", 2, rule, f"its length is {length}")
         return body
 
-    def sign(
-        self, *, fn: str, fd: int, message_sign: bytes, response_code: int, operator_message: int
-    ) -> Signs:
+    def sign(self, *, fn: str, fd: int, message_sign: bytes, response_code: int, operator_message: int) -> Signs:
         """Signs over the identity of the document and the answer, never all zero."""
         subject = b"%b:%d:%b:%d:%d" % (fn.encode(), fd, message_sign.hex().encode(), response_code, operator_message)
         mac = hmac.digest(self._key, b"confirmation:" + subject, "sha256")
         return Signs(
-            operator_sign=_SIGN_PREFIX + _not_zero(mac[:4]) + _SIGN_SUFFIX,
-            trailer=_TRAILER_PREFIX + _not_zero(mac[4:10]) + _TRAILER_SUFFIX,
+            operator_sign=OPERATOR_SIGN_PREFIX + _not_zero(mac[:4]) + OPERATOR_SIGN_SUFFIX,
+            trailer=_CONFIRMATION_SIGN_PREFIX + _not_zero(mac[4:10]) + _TRAILER_SUFFIX,
         )
 
     def wrap(self, *, body: bytes, fn: str, fd: int, signs: Signs) -> bytes:
         """A container whose nonce is a MAC of the body, so that it differs from one confirmation to the next."""
-        nonce = hmac.digest(self._key, b"nonce:" + body, "sha256")[:8]
         return build_container(
             kind=FROM_OPERATOR,
             document_code=CONFIRMATION_CODE,
             fn=fn,
             fd=fd,
-            nonce=_not_zero(nonce),
+            nonce=self._nonce(body),
             body=body,
             trailer=signs.trailer,
         )
 
-    def verify(
-        self,
-        signs: Signs,
-        *,
-        fn: str,
-        fd: int,
-        message_sign: bytes,
-        response_code: int,
-        operator_message: int,
-    ) -> bool:
-        """Whether these signs were made with this key for exactly this answer to exactly this document."""
-        expected = self.sign(
-            fn=fn, fd=fd, message_sign=message_sign, response_code=response_code, operator_message=operator_message
+    def verify(self, container: Container, *, message_sign: bytes) -> bool:
+        """Whether every byte of this confirmation was made with this key for the document with that message sign.
+
+        Anything that is no confirmation gives False.
+        """
+        try:
+            confirmation = parse_confirmation(container)
+        except ProtocolError:
+            return False
+        signs = self.sign(
+            fn=confirmation.fn,
+            fd=confirmation.fd,
+            message_sign=message_sign,
+            response_code=confirmation.response_code,
+            operator_message=confirmation.operator_message,
         )
-        same_sign = hmac.compare_digest(expected.operator_sign, signs.operator_sign)
-        return hmac.compare_digest(expected.trailer, signs.trailer) and same_sign
+        body = container.body
+        expected = self.wrap(body=body, fn=confirmation.fn, fd=confirmation.fd, signs=signs)
+        return hmac.compare_digest(expected, container.raw) and hmac.compare_digest(
+            signs.operator_sign, confirmation.operator_sign
+        )
+
+    def _nonce(self, body: bytes) -> bytes:
+        return _not_zero(hmac.digest(self._key, b"nonce:" + body, "sha256")[:8])
 
 
 def _not_zero(mac: bytes) -> bytes:
     return mac if any(mac) else bytes(len(mac) - 1) + b"\x01"
 
 
-def _unreadable(rule: str, detail: str) -> BodyUnreadable:
+def _unreadable(container: Container, field: str, offset: int, rule: str, detail: str) -> BodyUnreadable:
+    trailer = container.trailer
+    if trailer.startswith(_MESSAGE_SIGN_PREFIX) and trailer.endswith(_TRAILER_SUFFIX):
+        likely = "its message sign is readable, so it is corrupt rather than encrypted"
+    else:
+        likely = "its message sign is not readable either, so it is encrypted rather than corrupt"
     return BodyUnreadable(
-        "encrypted_or_corrupt", field="document", offset=CONTAINER_HEADER_BYTES, rule=rule, detail=detail
+        "encrypted_or_corrupt",
+        field=field,
+        offset=CONTAINER_HEADER_BYTES + offset,
+        rule=rule,
+        detail=f"{detail}; {likely}",
     )

@@ -1,6 +1,13 @@
 """The exchange protocol between cash registers and the operator, without input or output."""
 
-from ofd_gateway.protocol.confirmation import CONFIRMATION_CODE, Confirmation, confirmation_body, parse_confirmation
+from ofd_gateway.protocol.confirmation import (
+    CONFIRMATION_CODE,
+    OPERATOR_SIGN_PREFIX,
+    OPERATOR_SIGN_SUFFIX,
+    Confirmation,
+    confirmation_body,
+    parse_confirmation,
+)
 from ofd_gateway.protocol.connection import Connection, Role
 from ofd_gateway.protocol.container import (
     CONTAINER_HEADER_BYTES,
@@ -13,7 +20,7 @@ from ofd_gateway.protocol.container import (
     parse_container,
 )
 from ofd_gateway.protocol.crc import crc16
-from ofd_gateway.protocol.errors import Consequence, ProtocolError
+from ofd_gateway.protocol.errors import Consequence, ProtocolError, Reason
 from ofd_gateway.protocol.events import (
     ConfirmationReceived,
     Event,
@@ -31,6 +38,8 @@ __all__ = [
     "FROM_FN",
     "FROM_OPERATOR",
     "MAX_BODY_BYTES",
+    "OPERATOR_SIGN_PREFIX",
+    "OPERATOR_SIGN_SUFFIX",
     "SESSION_HEADER_BYTES",
     "TRAILER_BYTES",
     "Confirmation",
@@ -44,6 +53,7 @@ __all__ = [
     "Need",
     "PeerClosed",
     "ProtocolError",
+    "Reason",
     "Role",
     "ServiceAnswered",
     "ServiceRequested",

@@ -1,36 +1,42 @@
 """One connection of the exchange protocol without any input or output, in either role.
 
-Bytes go in through `receive`; `next_event` gives one of three answers: an event, `Need` (more bytes, or an answer to the
-message in flight), or a `ProtocolError`. What must be sent comes back as bytes; the caller owns the socket.
+Bytes go in through `receive`; `next_event` gives one of three answers: an event, `Need` (more bytes, or an answer to
+the message in flight), or a `ProtocolError`. What must be sent comes back as bytes; the caller owns the socket.
 
 ::
 
-    operator                                          register
-    ────────                                          ────────
-    IDLE ──MessageReceived──▶ ANSWERING               IDLE ──send_message──▶ WAITING
-      ▲                           │                     ▲                       │
-      └──confirm / skip_answer ───┘                     └─ConfirmationReceived──┘
+    operator                                                   register
+    ────────                                                   ────────
+    IDLE ──MessageReceived / ServiceRequested──▶ ANSWERING     IDLE ──send_message / send_service──▶ WAITING
+      ▲                                              │           ▲                                      │
+      └──── confirm / answer_service / skip_answer ──┘           └─ConfirmationReceived / ServiceAnswered┘
 
     any state ──ProtocolError──▶ ERROR (for good)
 
 Only one message is in flight: until it is answered, further bytes wait in the buffer and `next_event` says
-`Need.PAUSED`. The caller then stops reading, so the buffer holds at most one message and one read of the socket.
+`Need.PAUSED`. The caller then stops reading.
+
+What is wrong is said as soon as it can be known: before the end of the FN number at the first wrong byte, for the rest
+of the session header when it is whole (so that the error carries it), for the container's head when it is whole, for
+checksums over the body at the end. Which error it is does not depend on how the bytes were cut into pieces.
 """
 
 from __future__ import annotations
 
 import enum
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
+from ofd_gateway.protocol.buffer import ReceiveBuffer
 from ofd_gateway.protocol.container import (
+    CONTAINER_HEADER_BYTES,
     FROM_FN,
     FROM_OPERATOR,
     MAX_BODY_BYTES,
     MIN_CONTAINER_BYTES,
-    Container,
-    parse_container,
+    ContainerHead,
+    complete_container,
+    parse_container_head,
 )
-from ofd_gateway.protocol.crc import crc16
 from ofd_gateway.protocol.errors import ProtocolError
 from ofd_gateway.protocol.events import (
     ConfirmationReceived,
@@ -42,16 +48,24 @@ from ofd_gateway.protocol.events import (
     ServiceRequested,
 )
 from ofd_gateway.protocol.session import (
+    CRC_MODE_MASK,
     CRC_OFFSET,
     SESSION_HEADER_BYTES,
     CrcMode,
     Flag,
     SessionHeader,
-    check_signature,
+    check_beginning,
     parse_session_header,
+    session_crc,
 )
 
+if TYPE_CHECKING:
+    from ofd_gateway.protocol.errors import Reason
+
 __all__ = ["Connection", "Role"]
+
+_MESSAGE_FLAGS: Final = int(Flag.EXPECTS_ANSWER | Flag.CONTAINER)
+_BODY_AT: Final = SESSION_HEADER_BYTES + CONTAINER_HEADER_BYTES
 
 
 class Role(enum.Enum):
@@ -74,13 +88,25 @@ class Connection:
     Calls out of that order raise `RuntimeError`: they are mistakes of the caller, not of the peer.
     """
 
-    __slots__ = ("_buffer", "_eof", "_error", "_header", "_heard", "_max_body_bytes", "_request", "_role", "_state")
+    __slots__ = (
+        "_buffer",
+        "_eof",
+        "_error",
+        "_head",
+        "_header",
+        "_heard",
+        "_max_body_bytes",
+        "_request",
+        "_role",
+        "_state",
+    )
 
     def __init__(self, role: Role, *, max_body_bytes: int = MAX_BODY_BYTES) -> None:
         self._role: Final = role
         self._max_body_bytes: Final = max_body_bytes
-        self._buffer = b""
+        self._buffer: Final = ReceiveBuffer()
         self._header: SessionHeader | None = None
+        self._head: ContainerHead | None = None
         self._request: SessionHeader | None = None
         self._state = _State.IDLE
         self._error: ProtocolError | None = None
@@ -90,10 +116,14 @@ class Connection:
     # -- bytes in ----------------------------------------------------------------------------------------------------
 
     def receive(self, data: bytes) -> None:
-        """Adds bytes to the buffer; nothing is parsed yet."""
-        if data and self._state is not _State.ERROR:
+        """Adds bytes to the buffer; nothing is parsed yet. After an error they are dropped.
+
+        Raises:
+            BufferError: the caller went on reading for a megabyte although a message is in flight.
+        """
+        if data and self._error is None:
             self._heard = True
-            self._buffer = self._buffer + data if self._buffer else bytes(data)
+            self._buffer.append(data)
 
     def receive_eof(self) -> None:
         """The peer will send nothing more."""
@@ -103,7 +133,7 @@ class Connection:
         """The next event, or what it takes to get one.
 
         Raises:
-            ProtocolError: close the connection; every later call raises the same error.
+            ProtocolError: do what its `consequence` says; every later call raises the same error.
         """
         if self._error is not None:
             raise self._error
@@ -112,9 +142,7 @@ class Connection:
         try:
             return self._parse()
         except ProtocolError as error:
-            self._error = error
-            self._state = _State.ERROR
-            self._buffer = b""
+            self._give_up(error)
             raise
 
     @property
@@ -125,28 +153,45 @@ class Connection:
     @property
     def message_in_progress(self) -> bool:
         """A message has begun to arrive and is not complete."""
-        return self._state in {_State.IDLE, _State.WAITING} and bool(self._buffer)
+        return self._state in {_State.IDLE, _State.WAITING} and len(self._buffer) > 0
 
-    # -- the operator's side -------------------------------------------------------------------------------------------
+    # -- the operator's side -----------------------------------------------------------------------------------------
 
     def confirm(self, container: bytes) -> bytes:
         """The answer to the message in flight: header and container in one piece, to be sent with one write."""
-        request = self._finish_answer()
-        flags = Flag.EXPECTS_ANSWER | Flag.CONTAINER | request.crc_mode
-        header = SessionHeader(version=request.version, fn=request.fn, body_length=len(container), flags=flags)
-        return header.sealed(container) + container
+        request = self._in_flight()
+        if not request.body_length or not request.expects_answer:
+            raise RuntimeError("only a message that expects an answer is confirmed")
+        answer = SessionHeader(
+            version=request.version,
+            fn=request.fn,
+            body_length=len(container),
+            flags=_MESSAGE_FLAGS | (request.flags & CRC_MODE_MASK),
+        ).sealed(container)
+        self._end_answer()
+        return answer + container
 
     def skip_answer(self) -> None:
         """Ends the message in flight without an answer."""
-        self._finish_answer()
+        self._in_flight()
+        self._end_answer()
 
     def answer_service(self) -> bytes:
-        """The answer to a service request: its header with flags 0x0000, or 0x0001 and a CRC where it had one."""
-        request = self._finish_answer()
-        mode = CrcMode.NONE if request.crc_mode is CrcMode.NONE else CrcMode.HEADER
-        return SessionHeader(version=request.version, fn=request.fn, body_length=0, flags=mode).sealed()
+        """The answer to a service request, empty when its flags expect none.
 
-    # -- the register's side -------------------------------------------------------------------------------------------
+        It is the request's header with flags 0x0000, or 0x0001 and a right CRC where the request had one.
+        """
+        request = self._in_flight()
+        if request.body_length:
+            raise RuntimeError("a message is answered with a confirmation")
+        self._end_answer()
+        if not request.expects_answer:
+            return b""
+        mode = CrcMode.HEADER if request.flags & CRC_MODE_MASK else CrcMode.NONE
+        answer = SessionHeader(version=request.version, fn=request.fn, body_length=0, flags=mode, crc=request.crc)
+        return answer.sealed()
+
+    # -- the register's side -----------------------------------------------------------------------------------------
 
     def send_message(
         self,
@@ -160,163 +205,145 @@ class Connection:
         """A message with a container; the next event is its confirmation, if one is expected."""
         flags = Flag.CONTAINER | crc_mode | (Flag.EXPECTS_ANSWER if expects_answer else 0)
         header = SessionHeader(version=version, fn=fn, body_length=len(container), flags=flags)
-        self._ask(header)
-        return header.sealed(container) + container
+        return self._ask(header, container)
 
     def send_service(self, *, version: bytes, fn: str, crc_mode: CrcMode = CrcMode.NONE) -> bytes:
         """A service request: a header without a body."""
         header = SessionHeader(version=version, fn=fn, body_length=0, flags=Flag.EXPECTS_ANSWER | crc_mode)
-        self._ask(header)
-        return header.sealed()
+        return self._ask(header, b"")
 
-    # -- inside --------------------------------------------------------------------------------------------------------
+    # -- inside ------------------------------------------------------------------------------------------------------
 
     def _parse(self) -> Event | Need:
+        data = self._buffer.data
+        if not data:
+            return PeerClosed(probe=not self._heard) if self._eof else Need.DATA
         header = self._header
         if header is None:
-            if not self._buffer:
-                return PeerClosed(probe=not self._heard) if self._eof else Need.DATA
-            check_signature(self._buffer)
-            if len(self._buffer) < SESSION_HEADER_BYTES:
+            if len(data) < SESSION_HEADER_BYTES:
+                check_beginning(data)
                 return self._need_more()
-            header = parse_session_header(self._buffer[:SESSION_HEADER_BYTES])
-            self._check_lengths(header)
-            self._header = header
+            self._header = header = parse_session_header(data)
+            self._check_header(header, data)
+        if header.body_length and self._head is None:
+            if len(data) < _BODY_AT:
+                return self._need_more()
+            self._head = self._container_head(header, self._buffer.peek(_BODY_AT)[SESSION_HEADER_BYTES:])
         end = SESSION_HEADER_BYTES + header.body_length
-        if len(self._buffer) < end:
+        if len(data) < end:
             return self._need_more()
-        raw, self._buffer = self._buffer[:end], self._buffer[end:]
-        self._header = None
-        self._check_session_crc(header, raw)
+        event = self._event(header, self._buffer.peek(end))
+        self._buffer.drop(end)
+        self._header = self._head = None
+        return event
+
+    def _event(self, header: SessionHeader, raw: bytes) -> Event:
+        body = raw[SESSION_HEADER_BYTES:]
+        if header.flags & CRC_MODE_MASK == CrcMode.FULL:
+            self._check_session_crc(header, raw, body)
+        head = self._head
+        if head is None:
+            return self._bodiless(header)
+        try:
+            container = complete_container(head, body)
+        except ProtocolError as error:
+            error.offset += SESSION_HEADER_BYTES
+            raise
         if self._role is Role.OPERATOR:
-            return self._request_event(header, raw)
-        return self._answer_event(header, raw)
-
-    def _request_event(self, header: SessionHeader, raw: bytes) -> Event:
-        container = self._container(header, raw, FROM_FN) if header.body_length else None
-        self._request = header
-        self._state = _State.ANSWERING
-        if container is None:
-            return ServiceRequested(header=header)
-        return MessageReceived(header=header, container=container, raw=raw)
-
-    def _answer_event(self, header: SessionHeader, raw: bytes) -> Event:
-        request = self._request
-        if self._state is not _State.WAITING or request is None:
-            raise self._fail("unasked", "message", 0, "the operator only answers", "nothing was asked", header, raw)
-        if header.fn != request.fn:
-            raise self._fail("session_fn", "FN number", 8, f"the request names {request.fn}", header.fn, header, raw)
-        if bool(header.body_length) != bool(request.body_length):
-            raise self._fail(
-                "session_length",
-                "length",
-                24,
-                "a message is answered with a container, a service request without one",
-                f"{header.body_length} bytes",
-                header,
-                raw,
-            )
-        container = self._container(header, raw, FROM_OPERATOR) if header.body_length else None
-        self._state = _State.IDLE
-        self._request = None
-        if container is None:
-            return ServiceAnswered(header=header)
+            self._request, self._state = header, _State.ANSWERING
+            return MessageReceived(header=header, container=container, raw=raw)
+        self._request, self._state = None, _State.IDLE
         return ConfirmationReceived(header=header, container=container, raw=raw)
+
+    def _bodiless(self, header: SessionHeader) -> Event:
+        if self._role is Role.OPERATOR:
+            self._request, self._state = header, _State.ANSWERING
+            return ServiceRequested(header=header)
+        self._request, self._state = None, _State.IDLE
+        return ServiceAnswered(header=header)
 
     def _need_more(self) -> Need:
         if self._eof:
-            raise self._fail(
+            raise _error(
                 "truncated",
                 "message",
                 len(self._buffer),
                 "a message is sent whole",
                 "the peer has closed in the middle",
-                self._header,
-                self._buffer,
             )
         return Need.DATA
 
-    def _check_lengths(self, header: SessionHeader) -> None:
-        if header.body_length > self._max_body_bytes:
-            raise self._fail(
-                "message_too_long",
-                "length",
-                24,
-                f"a container has at most {self._max_body_bytes} bytes",
-                f"the header announces {header.body_length}",
-                header,
-                self._buffer,
-            )
-        if 0 < header.body_length < MIN_CONTAINER_BYTES:
-            raise self._fail(
-                "session_length",
-                "length",
-                24,
-                f"a container has at least {MIN_CONTAINER_BYTES} bytes; 0 means none",
-                f"the header announces {header.body_length}",
-                header,
-                self._buffer,
-            )
+    def _check_header(self, header: SessionHeader, data: bytes | bytearray) -> None:
+        length = header.body_length
+        if length > self._max_body_bytes:
+            rule = f"a container has at most {self._max_body_bytes} bytes"
+            raise _error("message_too_long", "length", 24, rule, f"the header announces {length}")
+        if 0 < length < MIN_CONTAINER_BYTES:
+            rule = f"a container has at least {MIN_CONTAINER_BYTES} bytes; 0 means none"
+            raise _error("session_length", "length", 24, rule, f"the header announces {length}")
+        if self._role is Role.REGISTER:
+            self._check_asked(header)
+        mode = header.flags & CRC_MODE_MASK
+        if mode == CrcMode.HEADER:
+            self._check_session_crc(header, data, b"")
 
-    def _check_session_crc(self, header: SessionHeader, raw: bytes) -> None:
-        mode = header.crc_mode
-        if mode is CrcMode.NONE:
-            return
-        expected = crc16(raw[:CRC_OFFSET])
-        if mode is CrcMode.FULL:
-            expected = crc16(raw[SESSION_HEADER_BYTES:], expected)
-        if header.crc != expected:
-            raise self._fail(
-                "session_crc",
-                "CRC",
-                CRC_OFFSET,
-                f"these bytes have CRC 0x{expected:04x}",
-                f"found 0x{header.crc:04x}",
-                header,
-                raw,
-            )
-
-    def _container(self, header: SessionHeader, raw: bytes, kind: int) -> Container:
-        try:
-            container = parse_container(raw[SESSION_HEADER_BYTES:], kind=kind)
-        except ProtocolError as error:
-            raise self._fail(
-                error.reason,
-                error.field,
-                error.offset + SESSION_HEADER_BYTES,
-                error.rule,
-                error.detail,
-                header,
-                raw,
-            ) from None
-        if container.fn != header.fn:
-            raise self._fail(
-                "container_fn",
-                "FN number",
-                SESSION_HEADER_BYTES + 9,
-                f"the session header names {header.fn}",
-                f"the container names {container.fn}",
-                header,
-                raw,
-            )
-        return container
-
-    def _ask(self, header: SessionHeader) -> None:
-        if self._role is not Role.REGISTER or self._state is not _State.IDLE:
-            raise RuntimeError(f"cannot send as {self._role.value} while {self._state.value}")
-        if header.expects_answer:
-            self._request = header
-            self._state = _State.WAITING
-
-    def _finish_answer(self) -> SessionHeader:
-        if self._state is not _State.ANSWERING or self._request is None:
-            raise RuntimeError("no message is in flight")
-        request, self._request = self._request, None
-        self._state = _State.IDLE
-        return request
+    def _check_asked(self, header: SessionHeader) -> None:
+        request = self._request
+        if request is None:
+            raise _error("unasked", "message", 0, "the operator only answers", "nothing was asked")
+        if header.fn != request.fn:
+            raise _error("session_fn", "FN number", 8, f"the request names {request.fn}", f"found {header.fn}")
+        if bool(header.body_length) != bool(request.body_length):
+            rule = "a message is answered with a container, a service request without one"
+            raise _error("session_length", "length", 24, rule, f"the header announces {header.body_length}")
 
     @staticmethod
-    def _fail(
-        reason: str, field: str, offset: int, rule: str, detail: str, header: SessionHeader | None, raw: bytes
-    ) -> ProtocolError:
-        return ProtocolError(reason, field=field, offset=offset, rule=rule, detail=detail, header=header, raw=raw)
+    def _check_session_crc(header: SessionHeader, data: bytes | bytearray, body: bytes) -> None:
+        expected = session_crc(data, body, header.flags & CRC_MODE_MASK)
+        if header.crc != expected:
+            rule = f"these bytes have CRC 0x{expected:04x}"
+            raise _error("session_crc", "CRC", CRC_OFFSET, rule, f"found 0x{header.crc:04x}")
+
+    def _container_head(self, header: SessionHeader, data: bytes) -> ContainerHead:
+        kind = FROM_FN if self._role is Role.OPERATOR else FROM_OPERATOR
+        try:
+            head = parse_container_head(data, length=header.body_length, kind=kind)
+        except ProtocolError as error:
+            error.offset += SESSION_HEADER_BYTES
+            raise
+        if head.fn != header.fn:
+            rule, detail = f"the session header names {header.fn}", f"the container names {head.fn}"
+            raise _error("container_fn", "FN number", SESSION_HEADER_BYTES + 9, rule, detail, fd=head.fd)
+        return head
+
+    def _give_up(self, error: ProtocolError) -> None:
+        """Makes `error` final, with all that is known of the message it is about."""
+        if error.header is None:
+            error.header = self._header
+        if error.fd is None and self._head is not None:
+            error.fd = self._head.fd
+        length = self._max_body_bytes if error.header is None else error.header.body_length
+        error.raw = self._buffer.peek(SESSION_HEADER_BYTES + min(length, self._max_body_bytes))
+        self._error = error
+        self._state = _State.ERROR
+        self._buffer.clear()
+
+    def _ask(self, header: SessionHeader, container: bytes) -> bytes:
+        if self._role is not Role.REGISTER or self._state is not _State.IDLE:
+            raise RuntimeError(f"cannot send as {self._role.value} while {self._state.value}")
+        message = header.sealed(container) + container
+        if header.expects_answer:
+            self._request, self._state = header, _State.WAITING
+        return message
+
+    def _in_flight(self) -> SessionHeader:
+        if self._state is not _State.ANSWERING or self._request is None:
+            raise RuntimeError("no message is in flight")
+        return self._request
+
+    def _end_answer(self) -> None:
+        self._request, self._state = None, _State.IDLE
+
+
+def _error(reason: Reason, field: str, offset: int, rule: str, detail: str, *, fd: int | None = None) -> ProtocolError:
+    return ProtocolError(reason, field=field, offset=offset, rule=rule, detail=detail, fd=fd)

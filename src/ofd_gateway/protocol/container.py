@@ -6,77 +6,78 @@
         +-----+-----+----+----+----+-----+--------------+--------+---------------+-----+-----+--------------+---------+
         | len | CRC |type|doc |ver |10 09| FN BCD 8     | FD BE3 | 8 bytes nonce |00 0x|plen | STLV, plen B | trailer |
         +-----+-----+----+----+----+-----+--------------+--------+---------------+-----+-----+--------------+---------+
-         u16LE u16LE                                                                     u16BE 32 … 32+plen-1    10 B
+         u16LE u16LE                                                                    u16BE 32 … 32+plen-1    10 B
+
+    trailer   81 06 | 6 bytes | 00 00   from the FN: the message sign (ФПС)
+              82 06 | 6 bytes | 00 00   from the operator: the confirmation sign (ФПП)
 
 `len` is the whole container; the CRC covers all of it but its own field. The FN number is packed decimal, high nibble
-first; a 15-digit number ends with nibble F. The trailer holds the message sign (ФПС) `81 06` + 6 bytes + `00 00` on
-the way to the operator, the confirmation sign (ФПП) `82 06` + 6 bytes + `00 00` on the way back.
+first; a 15-digit number ends with nibble F. `plen` is the whole STLV with its head, so it is `len` − 42.
 
 Source: the exchange protocol of the tax service v1.1.006, table 3, read by five captured containers.
+`declaration.CONTAINER_HEADER` and `declaration.TRAILER` declare the same layout.
 """
 
 from __future__ import annotations
 
 import struct
-from dataclasses import dataclass
-from typing import Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
-import construct
+import msgspec
 
 from ofd_gateway.protocol.crc import crc16
 from ofd_gateway.protocol.errors import ProtocolError
 
+if TYPE_CHECKING:
+    from ofd_gateway.protocol.errors import Reason
+
 __all__ = [
-    "CONTAINER_HEADER",
     "CONTAINER_HEADER_BYTES",
     "FROM_FN",
     "FROM_OPERATOR",
     "MAX_BODY_BYTES",
-    "TRAILER",
+    "MIN_CONTAINER_BYTES",
     "TRAILER_BYTES",
     "Container",
+    "ContainerHead",
     "build_container",
+    "complete_container",
     "parse_container",
+    "parse_container_head",
 ]
 
 CONTAINER_HEADER_BYTES: Final = 32
 TRAILER_BYTES: Final = 10
-MIN_CONTAINER_BYTES: Final = CONTAINER_HEADER_BYTES + 4 + TRAILER_BYTES
-MAX_BODY_BYTES: Final = 32_768 + CONTAINER_HEADER_BYTES + TRAILER_BYTES
+_FRAME_BYTES: Final = CONTAINER_HEADER_BYTES + TRAILER_BYTES
+_STLV_HEAD_BYTES: Final = 4
+MIN_CONTAINER_BYTES: Final = _FRAME_BYTES + _STLV_HEAD_BYTES
+MAX_BODY_BYTES: Final = 32_768 + _FRAME_BYTES
 FROM_FN: Final = 0xA5
 FROM_OPERATOR: Final = 0x5A
 SERVICE_DATA: Final = bytes.fromhex("1009")
 KEY_ID: Final = bytes.fromhex("0002")
 CONFIRMATION_SIGN_PREFIX: Final = bytes.fromhex("8206")
+TRAILER_SUFFIX: Final = bytes.fromhex("0000")
 
-CONTAINER_HEADER: Final = construct.Struct(
-    "length" / construct.Int16ul,
-    "crc" / construct.Int16ul,
-    "kind" / construct.Int8ub,
-    "document_code" / construct.Int8ub,
-    "format_version" / construct.Int8ub,
-    "service_data" / construct.Bytes(2),
-    "fn_bcd" / construct.Bytes(8),
-    "fd" / construct.Int24ub,
-    "nonce" / construct.Bytes(8),
-    "key_id" / construct.Bytes(2),
-    "plain_length" / construct.Int16ub,
-)
-"""The declaration of the 32-byte header; the functions below read and write the same with one `struct` call."""
-
-TRAILER: Final = construct.Struct(
-    "kind" / construct.Int8ub,
-    "length" / construct.Const(6, construct.Int8ub),
-    "sign" / construct.Bytes(6),
-    "zeros" / construct.Const(b"\x00\x00"),
-)
-"""The declaration of the 10-byte trailer: kind 0x81 from the FN, 0x82 from the operator."""
-
+_PART_SIZES: Final = (8, TRAILER_BYTES, 2, 2)
 _LAYOUT: Final = struct.Struct("<HHBBB2s8s3s8s2s2s")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Container:
+class ContainerHead(NamedTuple):
+    """The first 32 bytes of a container, checked as far as they can be without the rest."""
+
+    crc: int
+    kind: int
+    document_code: int
+    format_version: int
+    service_data: bytes
+    fn: str
+    fd: int
+    nonce: bytes
+    key_id: bytes
+
+
+class Container(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One container; `body` is the STLV, plain or encrypted, and `raw` the bytes as received."""
 
     kind: int
@@ -107,43 +108,117 @@ def parse_container(data: bytes, *, kind: int = FROM_FN) -> Container:
     """
     if len(data) < MIN_CONTAINER_BYTES:
         raise _error(
-            "container_length", "container", 0, f"a container has at least {MIN_CONTAINER_BYTES} bytes", f"{len(data)} bytes"
+            "container_length",
+            field="container",
+            offset=0,
+            rule=f"a container has at least {MIN_CONTAINER_BYTES} bytes",
+            detail=f"found {len(data)} bytes",
         )
-    length, crc, found_kind, document_code, version, service_data, fn_bcd, fd_bytes, nonce, key_id, plain = (
+    return complete_container(parse_container_head(data, length=len(data), kind=kind), data)
+
+
+def parse_container_head(data: bytes, *, length: int, kind: int) -> ContainerHead:
+    """Reads the first 32 bytes of a container that is announced to have `length` bytes.
+
+    Raises:
+        ProtocolError: names the field, with offsets from the start of the container.
+    """
+    found_length, crc, found_kind, document_code, version, service_data, fn_bcd, fd_bytes, nonce, key_id, plain = (
         _LAYOUT.unpack_from(data)
     )
-    if length != len(data):
-        raise _error("container_length", "length", 0, f"the container has {len(data)} bytes", f"the field says {length}")
-    expected_crc = crc16(data[4:], crc16(data[:2]))
-    if crc != expected_crc:
-        raise _error("container_crc", "CRC", 2, f"these bytes have CRC 0x{expected_crc:04x}", f"found 0x{crc:04x}")
-    if found_kind != kind:
-        raise _error("container_type", "type", 4, f"type 0x{kind:02x} is expected here", f"found 0x{found_kind:02x}")
-    if version >> 4:
-        raise _error("container_version", "version", 6, "the high nibble is 0 (32-byte header)", f"found 0x{version:02x}")
     fd = int.from_bytes(fd_bytes, "big")
-    if fd == 0:
-        raise _error("container_fd", "FD number", 17, "an FN counts its documents from 1", "found 0")
-    plain_length = int.from_bytes(plain, "big")
-    room = len(data) - CONTAINER_HEADER_BYTES - TRAILER_BYTES
-    if plain_length != room:
+    if found_length != length:
         raise _error(
-            "container_plain_length", "plain length", 30, f"there are {room} bytes of STLV", f"the field says {plain_length}"
+            "container_length",
+            field="length",
+            offset=0,
+            rule=f"the container has {length} bytes",
+            detail=f"the field says {found_length}",
+            fd=fd,
+        )
+    if found_kind != kind:
+        raise _error(
+            "container_type",
+            field="type",
+            offset=4,
+            rule=f"type 0x{kind:02x} is expected here",
+            detail=f"found 0x{found_kind:02x}",
+            fd=fd,
+        )
+    if version >> 4:
+        raise _error(
+            "container_version",
+            field="version",
+            offset=6,
+            rule="the high nibble is 0 (32-byte header)",
+            detail=f"found 0x{version:02x}",
+            fd=fd,
+        )
+    digits: str = fn_bcd.hex()
+    fn = digits.removesuffix("f")
+    if not fn.isdecimal():
+        raise _error(
+            "container_fn",
+            field="FN number",
+            offset=9,
+            rule="15 or 16 packed decimal digits, 15 of them ended by nibble F",
+            detail=f"found {digits}",
+            fd=fd,
+        )
+    if not fd:
+        raise _error(
+            "container_fd", field="FD number", offset=17, rule="an FN counts its documents from 1", detail="found 0"
+        )
+    plain_length = int.from_bytes(plain, "big")
+    if plain_length != length - _FRAME_BYTES:
+        raise _error(
+            "container_plain_length",
+            field="plain length",
+            offset=30,
+            rule=f"there are {length - _FRAME_BYTES} bytes of STLV",
+            detail=f"the field says {plain_length}",
+            fd=fd,
+        )
+    return ContainerHead(crc, found_kind, document_code, version, service_data, fn, fd, nonce, key_id)
+
+
+def complete_container(head: ContainerHead, data: bytes) -> Container:
+    """The container of which `head` was read, now that all of it is there.
+
+    Raises:
+        ProtocolError: the CRC or the operator's trailer is wrong, with offsets from the start of the container.
+    """
+    crc = crc16(memoryview(data)[4:], crc16(data[:2]))
+    if head.crc != crc:
+        raise _error(
+            "container_crc",
+            field="CRC",
+            offset=2,
+            rule=f"these bytes have CRC 0x{crc:04x}",
+            detail=f"found 0x{head.crc:04x}",
+            fd=head.fd,
         )
     trailer = data[-TRAILER_BYTES:]
-    if kind == FROM_OPERATOR and (not trailer.startswith(CONFIRMATION_SIGN_PREFIX) or trailer[-2:] != b"\x00\x00"):
+    if head.kind == FROM_OPERATOR and not (
+        trailer.startswith(CONFIRMATION_SIGN_PREFIX) and trailer.endswith(TRAILER_SUFFIX)
+    ):
         raise _error(
-            "trailer", "trailer", len(data) - TRAILER_BYTES, "82 06, six bytes, 00 00", f"found {trailer.hex(' ')}"
+            "trailer",
+            field="trailer",
+            offset=len(data) - TRAILER_BYTES,
+            rule="82 06, six bytes, 00 00",
+            detail=f"found {trailer.hex(' ')}",
+            fd=head.fd,
         )
     return Container(
-        kind=found_kind,
-        document_code=document_code,
-        format_version=version,
-        service_data=service_data,
-        fn=_unpack_fn(fn_bcd),
-        fd=fd,
-        nonce=nonce,
-        key_id=key_id,
+        kind=head.kind,
+        document_code=head.document_code,
+        format_version=head.format_version,
+        service_data=head.service_data,
+        fn=head.fn,
+        fd=head.fd,
+        nonce=head.nonce,
+        key_id=head.key_id,
         body=data[CONTAINER_HEADER_BYTES:-TRAILER_BYTES],
         trailer=trailer,
         raw=data,
@@ -163,45 +238,33 @@ def build_container(
     service_data: bytes = SERVICE_DATA,
     format_version: int = 1,
 ) -> bytes:
-    """The bytes of a container around `body`, length and CRC filled in.
+    """The bytes of a container around `body`, lengths and CRC filled in.
 
     Raises:
-        ValueError: a part has not the size that its field has; that is a mistake of the caller.
+        ValueError: a part does not fit its field; that is a mistake of the caller.
     """
-    for name, part, size in (
-        ("nonce", nonce, 8),
-        ("trailer", trailer, TRAILER_BYTES),
-        ("key_id", key_id, 2),
-        ("service_data", service_data, 2),
-    ):
-        if len(part) != size:
-            raise ValueError(f"{name} has {len(part)} bytes instead of {size}")
-    length = CONTAINER_HEADER_BYTES + len(body) + TRAILER_BYTES
-    head = _LAYOUT.pack(
-        length,
-        0,
-        kind,
-        document_code,
-        format_version,
-        service_data,
-        _pack_fn(fn),
-        fd.to_bytes(3, "big"),
-        nonce,
-        key_id,
-        len(body).to_bytes(2, "big"),
-    )
+    if (len(nonce), len(trailer), len(key_id), len(service_data)) != _PART_SIZES:
+        sizes = f"nonce {len(nonce)}, trailer {len(trailer)}, key_id {len(key_id)}, service_data {len(service_data)}"
+        raise ValueError(f"parts of 8, 10, 2 and 2 bytes are needed: {sizes}")
+    try:
+        head = _LAYOUT.pack(
+            _FRAME_BYTES + len(body),
+            0,
+            kind,
+            document_code,
+            format_version,
+            service_data,
+            _pack_fn(fn),
+            fd.to_bytes(3, "big"),
+            nonce,
+            key_id,
+            len(body).to_bytes(2, "big"),
+        )
+    except (struct.error, OverflowError) as error:
+        values = f"kind {kind}, code {document_code}, version {format_version}, FD {fd}, body of {len(body)} bytes"
+        raise ValueError(f"a value does not fit its field: {values}") from error
     crc = crc16(trailer, crc16(body, crc16(head[4:], crc16(head[:2]))))
     return b"".join((head[:2], crc.to_bytes(2, "little"), head[4:], body, trailer))
-
-
-def _unpack_fn(packed: bytes) -> str:
-    digits = packed.hex()
-    fn = digits.removesuffix("f")
-    if not fn.isdecimal():
-        raise _error(
-            "container_fn", "FN number", 9, "15 or 16 packed decimal digits, 15 of them ended by nibble F", f"found {digits}"
-        )
-    return fn
 
 
 def _pack_fn(fn: str) -> bytes:
@@ -210,5 +273,5 @@ def _pack_fn(fn: str) -> bytes:
     return bytes.fromhex(fn.ljust(16, "f"))
 
 
-def _error(reason: str, field: str, offset: int, rule: str, detail: str) -> ProtocolError:
-    return ProtocolError(reason, field=field, offset=offset, rule=rule, detail=detail)
+def _error(reason: Reason, *, field: str, offset: int, rule: str, detail: str, fd: int | None = None) -> ProtocolError:
+    return ProtocolError(reason, field=field, offset=offset, rule=rule, detail=detail, fd=fd)

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from ofd_gateway.protocol.container import Container
-    from ofd_gateway.protocol.session import SessionHeader
+import msgspec
+
+from ofd_gateway.protocol.container import Container
+from ofd_gateway.protocol.session import SessionHeader
 
 __all__ = [
     "ConfirmationReceived",
@@ -30,8 +29,7 @@ class Need(enum.Enum):
     PAUSED = "paused"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MessageReceived:
+class MessageReceived(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A register's message (сообщение): a container under a session header; `raw` is both."""
 
     header: SessionHeader
@@ -39,15 +37,13 @@ class MessageReceived:
     raw: bytes
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ServiceRequested:
+class ServiceRequested(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A header without a body from a register (служебный режим)."""
 
     header: SessionHeader
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ConfirmationReceived:
+class ConfirmationReceived(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """The operator's answer (квитанция) to the message sent last; `raw` is header and container."""
 
     header: SessionHeader
@@ -55,15 +51,13 @@ class ConfirmationReceived:
     raw: bytes
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ServiceAnswered:
+class ServiceAnswered(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """The operator's answer to a service request."""
 
     header: SessionHeader
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PeerClosed:
+class PeerClosed(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """The peer will send nothing more, and nothing was cut short; `probe`: it never sent a byte."""
 
     probe: bool

@@ -27,6 +27,25 @@ def test_a_mutable_piece_is_copied():
     assert buffer.peek(3) == b"abc"
 
 
+def test_pieces_are_gathered_and_dropped_in_place():
+    """A copy for each piece, or for each message of many, would cost time by the square of their length."""
+    buffer = filled(b"ab", b"cd")
+    gathered = buffer.data
+    buffer.append(b"ef")
+    buffer.drop(3)
+    assert buffer.data is gathered
+    assert gathered == b"def"
+
+
+def test_many_messages_in_one_piece_are_moved_once():
+    buffer = filled(b"abcdef")
+    buffer.drop(2)
+    rest = buffer.data
+    buffer.drop(2)
+    assert buffer.data is rest
+    assert rest == b"ef"
+
+
 def test_dropping_everything_leaves_nothing():
     buffer = filled(b"ab", b"cd")
     buffer.drop(4)

@@ -90,7 +90,9 @@ def _print(figures: dict[str, Any]) -> None:
         table.add_row("session message parsed", f"{small['message_us']:.1f} µs", "", "")
         table.add_row("construct declaration of a receipt", f"{oracle:.0f} µs", "1", "itself")
         for key, name in (("decode_us", "decode"), ("decode_and_checks_us", "decode + checks")):
-            table.add_row(f"{name} of a ten-item receipt", f"{small[key]:.1f} µs", f"{oracle / small[key]:.1f} x", "construct")
+            table.add_row(
+                f"{name} of a ten-item receipt", f"{small[key]:.1f} µs", f"{oracle / small[key]:.1f} x", "construct"
+            )
     if "e2e" in figures:
         whole = figures["e2e"]
         rows = whole["rows_per_second"]
@@ -103,7 +105,10 @@ def _print(figures: dict[str, Any]) -> None:
             table.add_row("  load generator's CPU", f"{load['cpu_share']:.0%}", "", "one core")
         lone = whole["lone"]
         table.add_row(
-            "a lone document, p50", f"{lone['p50_s'] * 1e3:.2f} ms", f"{lone['p50_s'] / whole['commit_s']:.1f} x", "a commit"
+            "a lone document, p50",
+            f"{lone['p50_s'] * 1e3:.2f} ms",
+            f"{lone['p50_s'] / whole['commit_s']:.1f} x",
+            "a commit",
         )
         table.add_row("memory of an idle connection", f"{whole['idle_bytes'] / 1024:.1f} KB", "", "")
     Console(width=110).print(table)

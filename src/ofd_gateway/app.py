@@ -35,13 +35,18 @@ from ofd_gateway.workers import WorkerCrashLoop, WorkerPool
 
 if TYPE_CHECKING:
     import socket
-    from collections.abc import Awaitable, Callable, Coroutine
+    from collections.abc import Callable, Coroutine
 
     from ofd_gateway.clock import Clock
     from ofd_gateway.metrics import Metrics
     from ofd_gateway.settings import Settings
 
-__all__ = ["EXIT_CONFIGURATION", "EXIT_CRASHED", "EXIT_DATABASE", "EXIT_STOPPED", "run_gateway",
+__all__ = [
+    "EXIT_CONFIGURATION",
+    "EXIT_CRASHED",
+    "EXIT_DATABASE",
+    "EXIT_STOPPED",
+    "run_gateway",
     "run_worker",
     "serve",
     "serve_worker",
@@ -74,7 +79,7 @@ def _run(settings: Settings, work: Callable[[Metrics], Coroutine[None, None, Non
     try:
         with asyncio.Runner(loop_factory=_loop_factory()) as runner:
             runner.run(work(metrics))
-    except Exception as error:  # the last resort of the service: what ended it is logged, and the exit code tells
+    except Exception as error:  # noqa: BLE001  the last resort of the service: what ended it is logged, and the exit code tells
         return _report(error)
     finally:
         stream.close()
@@ -159,9 +164,7 @@ async def run_gateway(
             tasks.create_task(http.run())
             await http.wait_started()
             if settings.workers > 1:
-                pool = WorkerPool(
-                    sockets, settings=settings.model_dump_json().encode(), dsn=dsn, metrics=metrics
-                )
+                pool = WorkerPool(sockets, settings=settings.model_dump_json().encode(), dsn=dsn, metrics=metrics)
                 stack.push_async_callback(pool.stop)
                 await pool.start()
                 endless.append(tasks.create_task(pool.watch()))
@@ -200,9 +203,7 @@ async def run_worker(
         database = await Database.connect(dsn, application_name="ofd-gateway worker", pool_size=2)
         stack.push_async_callback(database.close)
         async with asyncio.TaskGroup() as tasks:
-            end_registers = await _serve_registers(
-                settings, database, sock, metrics=metrics, clock=clock, tasks=tasks
-            )
+            end_registers = await _serve_registers(settings, database, sock, metrics=metrics, clock=clock, tasks=tasks)
             on_ready()
             await stop.wait()
             await end_registers()
@@ -216,7 +217,7 @@ async def _serve_registers(
     metrics: Metrics,
     clock: Clock,
     tasks: asyncio.TaskGroup,
-) -> Callable[[], Awaitable[None]]:
+) -> Callable[[], Coroutine[None, None, None]]:
     """Starts the registers' side; what it returns ends it, with the answers in hand still going out."""
     crypto = EmulatorCrypto(load_or_create_key(settings.state_dir))
     policy = settings.ffd.policy()

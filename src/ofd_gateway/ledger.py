@@ -355,7 +355,7 @@ def _conflict_row(decision: Decision) -> QuarantineRow:
         fn=container.fn,
         fd=container.fd,
         reason="fd_conflict",
-        detail=f"FD {container.fd} of FN {container.fn} is stored with other content (generation {decision.generation})",
+        detail=f"FD {container.fd} of FN {container.fn} is stored with other content, generation {decision.generation}",
         received_at=arrival.received_at,
         peer=arrival.peer,
         connection_id=arrival.connection_id,

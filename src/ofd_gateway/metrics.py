@@ -29,7 +29,7 @@ class Metrics:
     """
 
     def __init__(self) -> None:
-        disable_created_metrics()
+        disable_created_metrics()  # type: ignore[no-untyped-call]  # the library has no types for it
         registry = CollectorRegistry()
         self._registry = registry
         self.connections = Gauge(

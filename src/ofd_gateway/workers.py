@@ -104,7 +104,7 @@ class WorkerPool:
             code = await worker.child.wait()
             if self._stopping:
                 return
-            mark_process_dead(worker.child.pid)
+            mark_process_dead(worker.child.pid)  # type: ignore[no-untyped-call]  # the library has no types for it
             self._metrics.worker_restarts.inc()
             self._log.error("worker.died", worker=worker.number, pid=worker.child.pid, code=code)
             self._deaths.append(time.monotonic())

@@ -39,6 +39,12 @@ def status(url: str) -> int:
         return error.code
 
 
+def metrics_of(gateway: RunningGateway) -> str:
+    with urllib.request.urlopen(f"{gateway.http}/metrics", timeout=5) as answer:
+        text: str = answer.read().decode()
+    return text
+
+
 def server_pid(gateway: RunningGateway) -> int:
     pid = Postmaster(gateway.state_dir / "postgres" / "data").pid
     assert pid is not None
@@ -93,7 +99,8 @@ class TestContracts:
         told = confirmation(exchange(gateway, message(whole)))
         assert (told.fn, told.fd) == (DEBUG_FN, 1)
         (line,) = [
-            json.loads(line) for line in gateway.command("documents", "list", "--fn", DEBUG_FN, "--json").stdout.splitlines()
+            json.loads(line)
+            for line in gateway.command("documents", "list", "--fn", DEBUG_FN, "--json").stdout.splitlines()
         ]
         assert (line["fn"], line["generation"], line["fd"], line["kind"], line["ffd"]) == (
             *(DEBUG_FN, 0, 1, "receipt", "1.05"),
@@ -186,7 +193,7 @@ def test_the_captured_message_is_confirmed_as_a_real_operator_did(gateway: Runni
     assert (told.trailer[:2], told.trailer[8:]) == (model.trailer[:2], model.trailer[8:])
     assert told.response_code == model.response_code == 14
     assert told.operator_message == 0x02
-    assert ours.body[4 : 4 + 16 + 12 + 20 + 8] [:16] == theirs.body[4:20]
+    assert ours.body[4 : 4 + 16 + 12 + 20 + 8][:16] == theirs.body[4:20]
     shown = gateway.command("documents", "show", "9999078902013267", "1", "--json")
     assert json.loads(shown.stdout)["fiscalReportCorrection"]["kktRegId"] == "0000000000024136"
 
@@ -293,8 +300,6 @@ class TestKilled:
             wait_until(lambda: len(gateway.events("worker.ready")) == 3)
             for fd in range(1, 9):
                 assert confirmation(exchange(gateway, message(container(fd=fd)))).fd == fd
-            with urllib.request.urlopen(f"{gateway.http}/metrics", timeout=5) as answer:
-                text = answer.read().decode()
-            assert 'ofd_gateway_messages_total{outcome="accepted"} 8.0' in text
+            wait_until(lambda: 'ofd_gateway_messages_total{outcome="accepted"} 8.0' in metrics_of(gateway))
             assert gateway.stop() == 0
             assert not any(is_alive(pid) for pid in workers)

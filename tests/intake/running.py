@@ -131,7 +131,7 @@ async def running_intake(
     metrics = Metrics()
     crypto = EmulatorCrypto(b"k" * 32)
     clock = FixedClock()
-    policy = CheckPolicy()
+    policy = CheckPolicy(mode="observe")
     batcher = Batcher(store, Ledger(crypto, policy), clock, metrics, store_timeout_s=limits.store_timeout_s)
     quarantine = QuarantineWriter(store, metrics)
     server = IntakeServer(

@@ -297,7 +297,7 @@ class TestLimits:
         async with running_intake(limits=Limits(write_timeout_s=0.2)) as intake:
             _, writer = await intake.connect()
             service = Connection(Role.REGISTER).send_service(version=b"\x01\x05", fn=DEBUG_FN)
-            with pytest.raises(OSError, match=r"reset|[Bb]roken"):
+            with pytest.raises(ConnectionError):
                 async with asyncio.timeout(20):
                     while True:
                         writer.write(service * 4000)

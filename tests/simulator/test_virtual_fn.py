@@ -18,7 +18,7 @@ from ofd_gateway.simulator.virtual_fn import Phase, VirtualFn
 from .reading import fields_of, number, root_of
 
 NUMBER = "9999000001000000"
-MONDAY = datetime(2026, 3, 2, 9, 0)  # noqa: DTZ001
+MONDAY = datetime(2026, 3, 2, 9, 0)
 SALE = Settlement(
     operation=OperationType.INCOME, total_kopecks=12_200, cash_kopecks=12_200, vat_kopecks={VatRate.VAT_20: 2_033}
 )

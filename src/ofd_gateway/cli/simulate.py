@@ -7,7 +7,7 @@ import signal
 import sys
 from contextlib import ExitStack
 from datetime import timedelta
-from pathlib import Path  # noqa: TC003  typer reads the annotations
+from pathlib import Path
 from typing import Annotated
 
 import typer

@@ -145,7 +145,7 @@ class Batcher:
         for waiting, decision in zip(batch, outcome.decisions, strict=True):
             try:
                 waiting.waiter.stored(decision, commit_s)
-            except Exception:  # one connection's failure must not cost the others their answers
+            except Exception:  # noqa: BLE001  one connection's failure must not cost the others their answers
                 self._log.exception("confirmation.failed", fn=decision.arrival.container.fn)
 
     def _failed(self, error: StoreFailed) -> None:

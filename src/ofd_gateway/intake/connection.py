@@ -11,8 +11,8 @@ import structlog
 from ofd_gateway.intake.reading import Unreadable
 from ofd_gateway.ledger import Arrival, QuarantineRow, Verdict
 from ofd_gateway.protocol import (
-    Connection,
     ConfirmationReceived,
+    Connection,
     MessageReceived,
     Need,
     PeerClosed,
@@ -151,9 +151,7 @@ class RegisterConnection(asyncio.Protocol):
     def unstorable(self, detail: str) -> None:
         """Puts a message that the database refuses into quarantine and closes without an answer."""
         if self._in_flight is not None:
-            self._unreadable(
-                self._in_flight, Unreadable(reason="unstorable", detail=detail, never_answered=True)
-            )
+            self._unreadable(self._in_flight, Unreadable(reason="unstorable", detail=detail, never_answered=True))
 
     def quarantined(self, unreadable: Unreadable, *, answer: bool) -> None:
         """Ends a message whose body was not accepted: closed without an answer or, if so configured, code 11."""
@@ -247,11 +245,11 @@ class RegisterConnection(asyncio.Protocol):
             return
         intake = self._intake
         received_at = intake.clock.now()
-        outcome = intake.reader.read(
-            message, received_at=received_at, peer=self.peer, connection_id=self.connection_id
-        )
+        outcome = intake.reader.read(message, received_at=received_at, peer=self.peer, connection_id=self.connection_id)
         if not message.header.known_version:
-            self._logger().warning("session.unknown_version", fn=message.header.fn, version=message.header.version.hex())
+            self._logger().warning(
+                "session.unknown_version", fn=message.header.fn, version=message.header.version.hex()
+            )
         if isinstance(outcome, Unreadable):
             self._unreadable(message, outcome)
         elif intake.is_known(message.container.fn):
@@ -467,7 +465,7 @@ def _readable_fd(raw: bytes) -> int | None:
 
 def _peer_name(transport: asyncio.Transport) -> str:
     name = transport.get_extra_info("peername")
-    if isinstance(name, tuple) and len(name) >= 2:  # noqa: PLR2004  (host, port, …)
+    if isinstance(name, tuple) and len(name) >= 2:
         host = f"[{name[0]}]" if ":" in str(name[0]) else str(name[0])
         return f"{host}:{name[1]}"
     return str(name or "")

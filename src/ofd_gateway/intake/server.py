@@ -87,7 +87,7 @@ class IntakeServer:
         for connection in list(self._connections):
             connection.stop()
         deadline = self.loop.time() + self.limits.stop_timeout_s
-        while self._connections and self.loop.time() < deadline:
+        while self._connections and self.loop.time() < deadline:  # noqa: ASYNC110  bounded, and only at the end
             await asyncio.sleep(0.01)
         for connection in list(self._connections):
             connection.abort()
@@ -161,7 +161,7 @@ class IntakeServer:
         fn = arrival.container.fn
         try:
             known = await self._inventory.is_known(fn, arrival.document.registration_number)
-        except Exception as error:  # whatever the database did, the register is not confirmed and sends again
+        except Exception as error:  # noqa: BLE001  whatever the database did, the register is not confirmed and sends again
             self._log.error("inventory.failed", fn=fn, reason=str(error))
             connection.unstored("not_committed")
             return

@@ -72,7 +72,7 @@ class HttpServer:
     async def wait_started(self, timeout_s: float = 5.0) -> None:
         """Returns once requests are answered."""
         async with asyncio.timeout(timeout_s):
-            while not self._server.started:
+            while not self._server.started:  # noqa: ASYNC110  uvicorn has no event for it
                 await asyncio.sleep(0.005)
 
     def stop(self) -> None:

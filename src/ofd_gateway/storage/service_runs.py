@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import os
 import socket
+from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
 import structlog
 
 from ofd_gateway import __version__
+from ofd_gateway.alerts import DownTime
 from ofd_gateway.storage.database import CONNECTION_ERRORS
 
 if TYPE_CHECKING:
@@ -20,7 +22,12 @@ if TYPE_CHECKING:
 
 __all__ = ["ServiceRuns"]
 
-_BEAT_S: Final = 15.0
+_BEAT_S: Final = 5.0
+_SHORTEST_GAP: Final = timedelta(seconds=1)
+_RUNS: Final = """
+SELECT started_at, coalesce(stopped_at, last_seen_at) AS ended_at FROM service_runs
+WHERE coalesce(stopped_at, last_seen_at) > now() - interval '62 days' ORDER BY started_at
+"""
 
 
 class ServiceRuns:
@@ -54,6 +61,21 @@ class ServiceRuns:
                     )
             except CONNECTION_ERRORS as error:
                 self._log.warning("service_run.unrecorded", reason=str(error))
+
+    async def gaps(self) -> tuple[DownTime, ...]:
+        """The times of the last two months in which no gateway on this database was there to listen.
+
+        Before the first run there was nothing to miss. The time since the last beat of all is not over yet.
+        """
+        async with self._database.acquire() as connection:
+            rows = await connection.fetch(_RUNS)
+        gaps: list[DownTime] = []
+        seen_until: datetime | None = None
+        for row in rows:
+            if seen_until is not None and row["started_at"] - seen_until > _SHORTEST_GAP:
+                gaps.append(DownTime(started_at=seen_until, ended_at=row["started_at"]))
+            seen_until = row["ended_at"] if seen_until is None else max(seen_until, row["ended_at"])
+        return tuple(gaps)
 
     async def stop(self, now: datetime) -> None:
         """Ends the run; a database that is gone keeps the last beat instead."""

@@ -293,17 +293,6 @@ class TestLimits:
             assert await intake.exchange(message(container())[:30]) == b""
             assert intake.store.quarantined[0].reason == "message_too_long"
 
-    async def test_a_register_that_never_reads_is_cut_off(self) -> None:
-        async with running_intake(limits=Limits(write_timeout_s=0.2)) as intake:
-            _, writer = await intake.connect()
-            service = Connection(Role.REGISTER).send_service(version=b"\x01\x05", fn=DEBUG_FN)
-            with pytest.raises(ConnectionError):
-                async with asyncio.timeout(20):
-                    while True:
-                        writer.write(service * 4000)
-                        await writer.drain()
-            await until(lambda: intake.server.connection_count == 0)
-
 
 class TestInventory:
     async def test_an_unknown_fn_is_quarantined(self) -> None:

@@ -247,6 +247,13 @@ def test_a_name_that_belongs_to_another_tag_here_gives_way_to_the_number() -> No
     assert body_of(tlv(1020, b"\x01"), tlv(1201, b"\x02")) == {"code": 3, "totalSum": 1, "1201": 2}
 
 
+def test_a_number_with_two_meanings_is_read_as_the_one_of_its_place() -> None:
+    plain = tlv(3, tlv(1011, b"\x00\x01"))
+    printed = to_fns_json(decode(plain, version_hint="1.0"), names="2017")
+    assert printed["receipt"]["1011"] == [256]
+    assert from_fns_json(printed, ffd="1.0") == plain
+
+
 def test_vat_of_2025_is_nested() -> None:
     entry = tlv(1119, tlv(1199, b"\x0b") + tlv(1120, b"\x2a"))
     assert body_of(tlv(1209, b"\x04"), tlv(1115, entry))["amountsReceiptNds"] == {

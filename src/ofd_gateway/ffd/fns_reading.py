@@ -111,8 +111,11 @@ class _Writer:
         if not (key.isascii() and key.isdigit() and int(key) <= _U16_MAX):
             raise UnfitValueError(path=path, tag=None, detail="no tag has this name")
         tag = int(key)
+        here = lookup(tag, parent, ffd=self._ffd)
+        if here is not None and parent in here.parents:
+            return tag, here
         nameless = [spec for spec in meanings(tag) if spec.name == key]
-        return tag, nameless[0] if nameless else lookup(tag, parent, ffd=self._ffd)
+        return tag, nameless[0] if nameless else here
 
     def _records(
         self, key: str, tag: int, spec: TagSpec | None, value: object, path: str, depth: int

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import struct
 from typing import TYPE_CHECKING
 
@@ -292,6 +293,21 @@ class TestLimits:
         async with running_intake(limits=Limits(max_message_bytes=100)) as intake:
             assert await intake.exchange(message(container())[:30]) == b""
             assert intake.store.quarantined[0].reason == "message_too_long"
+
+    async def test_a_register_that_never_reads_is_cut_off(self) -> None:
+        async with running_intake(limits=Limits(write_timeout_s=0.2)) as intake:
+            narrow = socket.socket()
+            narrow.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            narrow.setblocking(False)
+            loop = asyncio.get_running_loop()
+            await loop.sock_connect(narrow, ("127.0.0.1", intake.port))
+            service = Connection(Role.REGISTER).send_service(version=b"\x01\x05", fn=DEBUG_FN)
+            with capture_logs() as logs, narrow, pytest.raises(ConnectionError):
+                async with asyncio.timeout(60):
+                    while True:
+                        await loop.sock_sendall(narrow, service * 2000)
+            assert [entry["waiting_for"] for entry in logs if entry["event"] == "connection.timed_out"] == ["write"]
+            await until(lambda: intake.server.connection_count == 0)
 
 
 class TestInventory:

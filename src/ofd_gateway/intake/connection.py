@@ -30,7 +30,6 @@ if TYPE_CHECKING:
 __all__ = ["RegisterConnection"]
 
 NOT_RECOGNISED = 11
-_FD_OFFSET = 30 + 17
 
 
 class RegisterConnection(asyncio.Protocol):
@@ -92,7 +91,7 @@ class RegisterConnection(asyncio.Protocol):
         if self._closing or self._transport is None:
             return
         self._protocol.receive(data)
-        if self._in_flight is not None:
+        if self._in_flight is not None or self._write_paused:
             if not self._reading_paused:
                 self._reading_paused = True
                 self._transport.pause_reading()
@@ -316,7 +315,7 @@ class RegisterConnection(asyncio.Protocol):
         intake.quarantine.submit(
             QuarantineRow(
                 fn=fn,
-                fd=_readable_fd(error.raw),
+                fd=error.fd,
                 reason=error.reason,
                 detail=str(error),
                 received_at=intake.clock.now(),
@@ -407,7 +406,8 @@ class RegisterConnection(asyncio.Protocol):
         if self._closing or self._last_answer:
             self._close()
             return
-        self._await_activity("idle", self._intake.limits.idle_timeout_s)
+        if not self._write_paused:
+            self._await_activity("idle", self._intake.limits.idle_timeout_s)
         self._advance()
 
     def _close(self) -> None:
@@ -456,11 +456,6 @@ class RegisterConnection(asyncio.Protocol):
         if self._log is None:
             self._log = structlog.get_logger().bind(connection_id=self.connection_id, peer=self.peer)
         return self._log
-
-
-def _readable_fd(raw: bytes) -> int | None:
-    """The FD number at its place in the container header, as far as that has arrived."""
-    return int.from_bytes(raw[_FD_OFFSET : _FD_OFFSET + 3], "big") if len(raw) >= _FD_OFFSET + 3 else None
 
 
 def _peer_name(transport: asyncio.Transport) -> str:

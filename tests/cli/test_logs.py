@@ -176,7 +176,7 @@ def test_following_ends_with_ctrl_c(tmp_path: Path) -> None:
         stderr=subprocess.PIPE,
         env=PLAIN_ENVIRONMENT,
         # A shell starts background jobs with SIGINT ignored, and children inherit that.
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509  one system call
     ) as following:
         watchdog = threading.Timer(30, following.kill)
         watchdog.start()

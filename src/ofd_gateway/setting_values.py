@@ -10,6 +10,8 @@ from typing import Annotated, Final, Literal
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, PlainSerializer
 from pydantic_settings import NoDecode
 
+from ofd_gateway import durations
+
 __all__ = [
     "EMBEDDED",
     "Address",
@@ -28,8 +30,6 @@ __all__ = [
 
 EMBEDDED: Final = "embedded"
 
-_DURATION: Final = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|m|h|d)")
-_UNITS_S: Final = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _LARGEST_PORT: Final = 65535
 _URI: Final = re.compile(r"postgres(ql)?://", re.IGNORECASE)
 
@@ -59,23 +59,15 @@ def parse_duration(value: object) -> object:
     """
     if not isinstance(value, str):
         return value
-    text = value.strip().lower()
-    parts = _DURATION.findall(text)
-    if not parts or _DURATION.sub("", text).strip():
-        raise ValueError(f"{value!r} is no duration; write it like 3s, 24h or 45d")
     try:
-        return timedelta(seconds=sum(float(number) * _UNITS_S[unit] for number, unit in parts))
-    except OverflowError:
-        raise ValueError(f"{value!r} is longer than any duration can be") from None
+        return durations.parse_duration(value)
+    except durations.DurationError as error:
+        raise ValueError(str(error)) from None
 
 
 def format_duration(value: timedelta) -> str:
     """The shortest spelling that `parse_duration` reads back."""
-    seconds = value.total_seconds()
-    for unit in ("d", "h", "m", "s"):
-        if seconds % _UNITS_S[unit] == 0 and (seconds >= _UNITS_S[unit] or unit == "s"):
-            return f"{seconds / _UNITS_S[unit]:.0f}{unit}"
-    return f"{seconds * 1000:.0f}ms"
+    return durations.spell_duration(value) if value else "0s"
 
 
 def _whole_duration(value: object) -> object:

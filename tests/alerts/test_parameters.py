@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ofd_gateway.alerts import DownTime, ParameterError, Parameters, customise
-from ofd_gateway.alerts.durations import DurationError, parse_duration, spell_duration
+from ofd_gateway.durations import DurationError, parse_duration, spell_duration
 from tests.alerts.scene import START, days, hours
 
 

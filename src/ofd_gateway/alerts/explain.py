@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, TypeVar
 
 import msgspec
 
-from ofd_gateway.alerts.durations import spell_duration
 from ofd_gateway.alerts.facts import CustomerFacts, RegisterFacts
 from ofd_gateway.alerts.model import OpenAlert, Verdict
 from ofd_gateway.alerts.rules import CUSTOMER_RULES, REGISTER_RULES
+from ofd_gateway.durations import spell_duration
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -9,9 +9,9 @@ from zoneinfo import ZoneInfoNotFoundError
 
 import msgspec
 
-from ofd_gateway.alerts.durations import DurationError, parse_duration
 from ofd_gateway.alerts.events import DownTime
 from ofd_gateway.alerts.timeline import zone
+from ofd_gateway.durations import DurationError, parse_duration
 from ofd_gateway.errors import OfdGatewayError
 
 if TYPE_CHECKING:

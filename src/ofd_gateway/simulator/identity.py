@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ofd_gateway.protocol import crc16
+from ofd_gateway.ffd.domain import registration_check_digits
 from ofd_gateway.simulator.dice import Dice
 
 DEBUG_FN_PREFIX = "9999"
@@ -73,13 +73,8 @@ def inn_is_valid(inn: str) -> bool:
 
 
 def registration_number(sequence: str, *, user_inn: str, serial_number: str) -> str:
-    """A registration number (РНМ, 1037): ten digits and the CRC of owner and factory number as six more.
-
-    The CRC runs over 42 ASCII characters: sequence to 10, INN to 12 and factory number to 20, each with zeros
-    on the left (order ММВ-7-20/229@).
-    """
-    covered = sequence.rjust(10, "0") + user_inn.rjust(12, "0") + serial_number.rjust(20, "0")
-    return sequence.rjust(10, "0") + f"{crc16(covered.encode('ascii')):06d}"
+    """A registration number (РНМ, 1037): ten digits and the CRC of owner and factory number as six more."""
+    return sequence.rjust(10, "0") + registration_check_digits(sequence, user_inn, serial_number)
 
 
 def _control_digit(digits: str) -> str:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from ofd_gateway.alerts.durations import spell_duration
 from ofd_gateway.alerts.facts import RegisterFacts
 from ofd_gateway.alerts.model import AlertType, Evidence, Level, Verdict
 from ofd_gateway.alerts.rules.levels import HOURS_BELOW
 from ofd_gateway.alerts.rules.rule import Rule, about_register, iso, register_subject
 from ofd_gateway.alerts.timeline import local_date, zone
+from ofd_gateway.durations import spell_duration
 
 if TYPE_CHECKING:
     from datetime import datetime

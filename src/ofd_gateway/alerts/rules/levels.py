@@ -5,8 +5,8 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
-from ofd_gateway.alerts.durations import spell_duration
 from ofd_gateway.alerts.model import Level
+from ofd_gateway.durations import spell_duration
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable

@@ -36,7 +36,7 @@ def parse_duration(text: str) -> timedelta:
     try:
         return sum((float(number) * _UNITS[unit] for number, unit in parts), timedelta())
     except OverflowError:
-        raise DurationError(f"{text!r} is too long a duration") from None
+        raise DurationError(f"{text!r} is longer than any duration can be") from None
 
 
 def spell_duration(duration: timedelta, *, days_from: timedelta = timedelta(days=1)) -> str:

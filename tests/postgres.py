@@ -23,12 +23,15 @@ from ofd_gateway.storage import EmbeddedPostgres, migrate
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
+EXTERNAL_DSN = os.environ.get("OFD_GATEWAY_TEST_DATABASE", "")
+"""Read once: tests that want no settings of the machine empty the environment while a server is asked for."""
+
 _numbers = itertools.count(1)
 _run = secrets.token_hex(3)
 
 
 def servers() -> list[str]:
-    return ["embedded", *(["external"] if os.environ.get("OFD_GATEWAY_TEST_DATABASE") else [])]
+    return ["embedded", *(["external"] if EXTERNAL_DSN else [])]
 
 
 def with_database(dsn: str, name: str) -> str:
@@ -80,7 +83,7 @@ async def embedded_server() -> AsyncIterator[Server]:
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def external_server() -> AsyncIterator[Server]:
-    server = Server(os.environ["OFD_GATEWAY_TEST_DATABASE"])
+    server = Server(EXTERNAL_DSN)
     await server.prepare()
     yield server
     await server.drop_all()

@@ -42,7 +42,10 @@ def main() -> int:
 def _end_to_end(options: argparse.Namespace) -> dict[str, Any]:
     with running_gateway(workers=options.workers) as gateway:
         dsn = gateway.database
+        # Before any load: memory that a load has left behind would be used again and hide what connections cost.
+        idle_bytes = asyncio.run(idle.bytes_per_connection(gateway.ofd, gateway.pid, connections=options.idle))
         figures: dict[str, Any] = {
+            "idle_bytes": idle_bytes,
             "commit_s": asyncio.run(ceiling.commit_seconds(dsn)),
             "rows_per_second": asyncio.run(ceiling.rows_per_second(dsn, seconds=options.seconds)),
             "lone": _load(gateway, connections=1, seconds=min(options.seconds, 3.0), first_fn=1_000_000),
@@ -51,9 +54,6 @@ def _end_to_end(options: argparse.Namespace) -> dict[str, Any]:
                 gateway, connections=options.connections, seconds=options.seconds, first_fn=3_000_000, reconnect=True
             ),
         }
-        figures["idle_bytes"] = asyncio.run(
-            idle.bytes_per_connection(gateway.ofd, gateway.pid, connections=options.idle)
-        )
     return figures
 
 

@@ -93,8 +93,6 @@ class FnState(msgspec.Struct, kw_only=True, gc=False):
     user_inn: str | None = None
     last_received_at: datetime | None = None
     facts: bytes = b""
-    next_check_at: datetime | None = None
-    new: bool = False
 
 
 class StoredDocument(msgspec.Struct, frozen=True, kw_only=True, gc=False):

@@ -24,7 +24,7 @@ __all__ = ["CommitConnection"]
 _CONNECT_TIMEOUT_S: Final = 3.0
 
 _LOCK_STATES: Final = """
-SELECT fn, generation, max_fd, registration_number, user_inn, last_received_at, facts, next_check_at
+SELECT fn, generation, max_fd, registration_number, user_inn, last_received_at, facts
 FROM fn_states WHERE fn = ANY($1::text[]) ORDER BY fn FOR UPDATE
 """
 _ADD_STATES: Final = """
@@ -35,10 +35,9 @@ ON CONFLICT DO NOTHING
 _WRITE_STATES: Final = """
 UPDATE fn_states SET
     generation = s.generation, max_fd = s.max_fd, registration_number = s.registration_number, user_inn = s.user_inn,
-    last_received_at = s.last_received_at, facts = s.facts, next_check_at = s.next_check_at
-FROM unnest($1::text[], $2::int[], $3::bigint[], $4::text[], $5::text[], $6::timestamptz[], $7::bytea[],
-            $8::timestamptz[])
-    AS s (fn, generation, max_fd, registration_number, user_inn, last_received_at, facts, next_check_at)
+    last_received_at = s.last_received_at, facts = s.facts
+FROM unnest($1::text[], $2::int[], $3::bigint[], $4::text[], $5::text[], $6::timestamptz[], $7::bytea[])
+    AS s (fn, generation, max_fd, registration_number, user_inn, last_received_at, facts)
 WHERE fn_states.fn = s.fn AND fn_states.fn = ANY($1)
 """
 # The limit keeps the planner from joining: it does not see that each key needs one partition only, and would read all.
@@ -188,10 +187,7 @@ async def _lock_states(connection: asyncpg.Connection[asyncpg.Record], fns: set[
     missing = fns - states.keys()
     if missing:
         await connection.execute(_ADD_STATES, sorted(missing))
-        added = await _locked(connection, missing)
-        for state in added.values():
-            state.new = True
-        states.update(added)
+        states.update(await _locked(connection, missing))
     return states
 
 
@@ -206,7 +202,6 @@ async def _locked(connection: asyncpg.Connection[asyncpg.Record], fns: Iterable[
             user_inn=row[4],
             last_received_at=row[5],
             facts=row[6],
-            next_check_at=row[7],
         )
         for row in rows
     }
@@ -239,7 +234,6 @@ async def _write(connection: asyncpg.Connection[asyncpg.Record], decided: BatchD
             [state.user_inn for state in decided.states],
             [state.last_received_at for state in decided.states],
             [state.facts for state in decided.states],
-            [state.next_check_at for state in decided.states],
         )
 
 

@@ -32,13 +32,15 @@ CREATE TABLE registers (
 
 CREATE INDEX registers_customer_inn ON registers (customer_inn);
 
--- Grows with every change of a customer, so that each process knows when to read the customers again.
+-- The version grows with every change of a customer, so that each process knows when to read the customers again.
+-- The mark is that of the thresholds all watches were last armed for.
 CREATE TABLE directory (
     only_row boolean PRIMARY KEY DEFAULT true CHECK (only_row),
-    version  bigint  NOT NULL
+    version  bigint  NOT NULL,
+    mark     text    NOT NULL
 );
 
-INSERT INTO directory (version) VALUES (0);
+INSERT INTO directory (version, mark) VALUES (0, '');
 
 CREATE FUNCTION directory_changed() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN

@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING
 
 from pydantic import Field
 
-from ofd_gateway.setting_values import Duration, Durations, Group, Numbers, Texts
+from ofd_gateway.setting_values import Capacities, Duration, Durations, Group, Numbers, Texts
 
 if TYPE_CHECKING:
+    from ofd_gateway.alerts.incident import IncidentParameters
+    from ofd_gateway.alerts.notices import NoticeParameters
     from ofd_gateway.alerts.parameters import Parameters
 
 __all__ = ["AlertsSettings"]
@@ -47,6 +49,9 @@ class FnFillingSettings(Group):
 
     percent: Numbers = Field([80, 90, 95], description="levels: share of the capacity")
     capacity: int = Field(250_000, ge=1, description="documents that an FN holds, an estimate")
+    capacities: Capacities = Field(
+        default_factory=dict, description="the same by the first digits of the FN's number: `9999=1000,72=230000`"
+    )
 
 
 class FnExpiringSettings(Group):
@@ -83,6 +88,15 @@ class FdGapSettings(Group):
     after: Duration = Field(timedelta(minutes=10), description="a number missing so long is a gap")
 
 
+class ManyRegistersSettings(Group):
+    """`many_registers`: one incident of the operator instead of many alerts of customers."""
+
+    share_percent: int = Field(20, ge=1, le=100, description="more than this share of the registers at once")
+    least: int = Field(10, ge=1, description="and at least so many")
+    window: Duration = Field(timedelta(hours=1), description="at once: within so long")
+    holds_for: Duration = Field(timedelta(hours=24), description="how long letters to customers wait for its end")
+
+
 class AlertsSettings(Group):
     """Thresholds of the rules and grouping of letters; a customer may have thresholds of its own."""
 
@@ -95,6 +109,7 @@ class AlertsSettings(Group):
     fns_rejected: FnsRejectedSettings = FnsRejectedSettings()
     shift_too_long: ShiftTooLongSettings = ShiftTooLongSettings()
     fd_gap: FdGapSettings = FdGapSettings()
+    many_registers: ManyRegistersSettings = ManyRegistersSettings()
     timezone: str = Field("Europe/Moscow", description="zone of registers that have none of their own")
     group_wait: Duration = Field(timedelta(seconds=30), description="how long news waits for company")
     group_interval: Duration = Field(timedelta(minutes=5), description="least time between two letters")
@@ -108,6 +123,20 @@ class AlertsSettings(Group):
         rules = {
             name: {key: tuple(value) if isinstance(value, list) else value for key, value in getattr(self, name)}
             for name in type(self).model_fields
-            if isinstance(getattr(self, name), Group)
+            if isinstance(getattr(self, name), Group) and name != "many_registers"
         }
         return customise(Parameters(), {**rules, "timezone": self.timezone})
+
+    def notices(self) -> NoticeParameters:
+        """How letters are grouped and repeated."""
+        from ofd_gateway.alerts.notices import NoticeParameters
+
+        return NoticeParameters(
+            group_wait=self.group_wait, group_interval=self.group_interval, repeat_critical=self.repeat
+        )
+
+    def incidents(self) -> IncidentParameters:
+        """When many registers are one incident."""
+        from ofd_gateway.alerts.incident import IncidentParameters
+
+        return IncidentParameters(**dict(self.many_registers))

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING
 
 import structlog
 
+from ofd_gateway.alerts.deadlines import Deadlines
+from ofd_gateway.alerts.reporting import AlertReporter
 from ofd_gateway.clock import SystemClock
 from ofd_gateway.crypto import EmulatorCrypto
 from ofd_gateway.errors import OfdGatewayError
@@ -22,13 +24,18 @@ from ofd_gateway.ledger import Ledger
 from ofd_gateway.logs import configure_logs
 from ofd_gateway.sockets import address_text, bind_socket
 from ofd_gateway.storage import (
+    CONNECTION_ERRORS,
     Database,
     DatabaseError,
+    DeadlineStore,
+    Directory,
     DocumentStore,
     EmbeddedPostgres,
     ServiceRuns,
+    Watching,
     masked_dsn,
     migrate,
+    rearm_all,
 )
 from ofd_gateway.web import HttpServer, health_app
 from ofd_gateway.workers import WorkerCrashLoop, WorkerPool
@@ -153,12 +160,23 @@ async def run_gateway(
         runs = ServiceRuns(database)
         await runs.start(clock.now())
         metrics.database_up.set(1)
+        directory = await _directory(settings, database)
+        async with database.reading() as connection:
+            await rearm_all(connection, directory.parameters_of(None), clock.now())
+        reporter = AlertReporter(metrics)
+        deadlines = Deadlines(
+            DeadlineStore(database, directory, settings.alerts.incidents(), reporter), clock, CONNECTION_ERRORS
+        )
         readiness = _Readiness(database)
         stack.callback(readiness.close)
         http = HttpServer(health_app(metrics=metrics, check_ready=readiness), http_socket)
 
         async with asyncio.TaskGroup() as tasks:
-            endless = [tasks.create_task(runs.beat(clock))]
+            endless = [
+                tasks.create_task(runs.beat(clock)),
+                tasks.create_task(directory.keep_fresh(database)),
+                tasks.create_task(deadlines.run()),
+            ]
             if embedded is not None:
                 endless.append(tasks.create_task(embedded.watch()))
             tasks.create_task(http.run())
@@ -170,8 +188,9 @@ async def run_gateway(
                 endless.append(tasks.create_task(pool.watch()))
                 end_registers = pool.stop
             else:
+                watching = Watching(directory, reporter)
                 end_registers = await _serve_registers(
-                    settings, database, sockets[0], metrics=metrics, clock=clock, tasks=tasks
+                    settings, database, sockets[0], watching, metrics=metrics, clock=clock, tasks=tasks
                 )
             addresses = address_text(sockets[0]), address_text(http_socket), masked_dsn(dsn)
             log.info("gateway.ready", ofd=addresses[0], http=addresses[1], database=addresses[2], pid=os.getpid())
@@ -202,17 +221,31 @@ async def run_worker(
     async with AsyncExitStack() as stack:
         database = await Database.connect(dsn, application_name="ofd-gateway worker", pool_size=2)
         stack.push_async_callback(database.close)
+        directory = await _directory(settings, database)
+        watching = Watching(directory, AlertReporter(metrics))
         async with asyncio.TaskGroup() as tasks:
-            end_registers = await _serve_registers(settings, database, sock, metrics=metrics, clock=clock, tasks=tasks)
+            freshness = tasks.create_task(directory.keep_fresh(database))
+            end_registers = await _serve_registers(
+                settings, database, sock, watching, metrics=metrics, clock=clock, tasks=tasks
+            )
             on_ready()
             await stop.wait()
             await end_registers()
+            freshness.cancel()
+
+
+async def _directory(settings: Settings, database: Database) -> Directory:
+    directory = Directory(settings.alerts.parameters(), settings.alerts.notices())
+    async with database.reading() as connection:
+        await directory.refresh(connection)
+    return directory
 
 
 async def _serve_registers(
     settings: Settings,
     database: Database,
     sock: socket.socket,
+    watching: Watching,
     *,
     metrics: Metrics,
     clock: Clock,
@@ -221,7 +254,7 @@ async def _serve_registers(
     """Starts the registers' side; what it returns ends it, with the answers in hand still going out."""
     crypto = EmulatorCrypto(load_or_create_key(settings.state_dir))
     policy = settings.ffd.policy()
-    store = DocumentStore(database)
+    store = DocumentStore(database, watching=watching)
     batcher = Batcher(
         store,
         Ledger(crypto, policy),

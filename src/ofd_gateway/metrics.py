@@ -92,6 +92,18 @@ class Metrics:
             ["committed"],
             registry=registry,
         )
+        self.alert_changes = Counter(
+            "ofd_gateway_alert_changes",
+            "Alerts opened, raised and resolved, by rule and kind of change",
+            ["rule", "kind"],
+            registry=registry,
+        )
+        self.alert_failures = Counter(
+            "ofd_gateway_alert_failures",
+            "Failures of rules; alerts of the others go on (`facts`: an event could not be read, `storage`: a state)",
+            ["rule"],
+            registry=registry,
+        )
         self.database_up = Gauge(
             "ofd_gateway_database_up",
             "1 while the database takes transactions",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Final, Literal
@@ -15,6 +16,7 @@ from ofd_gateway import durations
 __all__ = [
     "EMBEDDED",
     "Address",
+    "Capacities",
     "DatabaseChoice",
     "Directory",
     "Duration",
@@ -85,15 +87,18 @@ def _split_durations(value: object) -> object:
     return [_whole_duration(part) for part in parts] if isinstance(parts, list) else parts
 
 
-def _split_pairs(value: object) -> object:
-    parts = _split(value)
-    if not isinstance(parts, list):
-        return value
-    pairs = [part.partition("=") for part in parts]
-    for name, equals, _ in pairs:
-        if not equals:
-            raise ValueError(f"{name!r} should be written like R-S3=warning")
-    return {name.strip(): setting.strip() for name, _, setting in pairs}
+def _pairs_like(example: str) -> Callable[[object], object]:
+    def split(value: object) -> object:
+        parts = _split(value)
+        if not isinstance(parts, list):
+            return value
+        pairs = [part.partition("=") for part in parts]
+        for name, equals, _ in pairs:
+            if not equals:
+                raise ValueError(f"{name!r} should be written like {example}")
+        return {name.strip(): setting.strip() for name, _, setting in pairs}
+
+    return split
 
 
 def _split_address(value: object) -> object:
@@ -126,4 +131,7 @@ Durations = Annotated[
 ]
 Numbers = Annotated[list[int], BeforeValidator(_split), NoDecode]
 Texts = Annotated[list[str], BeforeValidator(_split), NoDecode]
-Severities = Annotated[dict[str, Literal["error", "warning", "off"]], BeforeValidator(_split_pairs), NoDecode]
+Capacities = Annotated[dict[str, int], BeforeValidator(_pairs_like("9999=1000")), NoDecode]
+Severities = Annotated[
+    dict[str, Literal["error", "warning", "off"]], BeforeValidator(_pairs_like("R-S3=warning")), NoDecode
+]

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import asyncpg
 
 from ofd_gateway.storage import Database, ServiceRuns
+from ofd_gateway.storage.service_runs import gaps
 
 if TYPE_CHECKING:
     import pytest
@@ -73,11 +74,33 @@ async def test_the_times_in_which_nobody_listened(dsn: str) -> None:
     hour = timedelta(hours=1)
     database = await Database.connect(dsn)
     at = clock.time
-    assert await ServiceRuns(database).gaps() == ()
+    async with database.acquire() as connection:
+        assert await gaps(connection) == ()
     for started, stopped in ((at, at + hour), (at + hour / 2, at + 2 * hour), (at + 4 * hour, at + 5 * hour)):
         runs = ServiceRuns(database)
         await runs.start(started)
         await runs.stop(stopped)
-    found = await ServiceRuns(database).gaps()
+    async with database.acquire() as connection:
+        found = await gaps(connection)
     assert [(gap.started_at, gap.ended_at) for gap in found] == [(at + 2 * hour, at + 4 * hour)]
+    await database.close()
+
+
+async def test_a_database_that_was_away_for_long_ends_the_run(dsn: str) -> None:
+    """What could not be stored meanwhile is our own silence."""
+    clock = Clock()
+    database = await Database.connect(dsn)
+    runs = ServiceRuns(database, beat_s=0.01)
+    began = clock.time
+    await runs.start(began)
+    clock.time += timedelta(minutes=10)
+    beating = asyncio.create_task(runs.beat(clock))
+    async with asyncio.timeout(10):
+        while len(await runs_of(dsn)) < 2:
+            await asyncio.sleep(0.01)
+    beating.cancel()
+    await asyncio.wait([beating])
+    async with database.acquire() as connection:
+        found = await gaps(connection)
+    assert [(gap.started_at, gap.ended_at) for gap in found] == [(began, clock.time)]
     await database.close()

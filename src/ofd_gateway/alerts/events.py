@@ -80,10 +80,12 @@ class ConflictSettled(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 class RegisterConfigured(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """Settings of a register as they are now; None leaves the default.
 
-    `watch_unsold` also watches a register that never sold anything, from this moment on.
+    `customer` is the INN of the customer it was given to, None: of the taxpayer its documents name. `watch_unsold`
+    also watches a register that never sold anything, from this moment on.
     """
 
     at: datetime
+    customer: str | None = None
     timezone: str | None = None
     calendar: WorkingCalendar | None = None
     watch_unsold: bool = False

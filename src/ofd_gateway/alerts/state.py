@@ -11,7 +11,16 @@ from ofd_gateway.alerts.facts import CustomerFacts, RegisterFacts
 from ofd_gateway.alerts.model import EndedEpisode, OpenAlert
 from ofd_gateway.errors import OfdGatewayError
 
-__all__ = ["State", "StateUnreadable", "adopt", "customer_state", "decode_state", "encode_state", "register_state"]
+__all__ = [
+    "State",
+    "StateUnreadable",
+    "adopt",
+    "customer_of",
+    "customer_state",
+    "decode_state",
+    "encode_state",
+    "register_state",
+]
 
 
 class State(msgspec.Struct, kw_only=True, omit_defaults=True):
@@ -48,6 +57,12 @@ def register_state(registration_number: str | None = None) -> State:
 def customer_state(inn: str) -> State:
     """The state of a customer without a package."""
     return State(facts=CustomerFacts(inn=inn))
+
+
+def customer_of(state: State) -> str | None:
+    """The INN of whoever hears of this state's alerts: the customer it was given to, else the taxpayer."""
+    facts = state.facts
+    return facts.inn if isinstance(facts, CustomerFacts) else facts.customer or facts.user_inn
 
 
 def adopt(register: State, by_fn: State) -> State:

@@ -1,7 +1,10 @@
 """PostgreSQL: the embedded server, migrations, and the only SQL of the project."""
 
 from ofd_gateway.storage.command import dsn_for_command, open_for_command
-from ofd_gateway.storage.database import Database, masked_dsn
+from ofd_gateway.storage.commit import Watching
+from ofd_gateway.storage.database import CONNECTION_ERRORS, Database, masked_dsn
+from ofd_gateway.storage.deadlines import DeadlineStore
+from ofd_gateway.storage.directory import Directory, rearm_all
 from ofd_gateway.storage.documents import DocumentRecord, DocumentStore, QuarantineRecord
 from ofd_gateway.storage.embedded import EmbeddedPostgres, running_dsn
 from ofd_gateway.storage.errors import (
@@ -17,11 +20,14 @@ from ofd_gateway.storage.migrations import migrate
 from ofd_gateway.storage.service_runs import ServiceRuns
 
 __all__ = [
+    "CONNECTION_ERRORS",
     "Database",
     "DatabaseBusy",
     "DatabaseError",
     "DatabaseUnavailable",
     "DatabaseUnsafe",
+    "DeadlineStore",
+    "Directory",
     "DocumentRecord",
     "DocumentStore",
     "EmbeddedPostgres",
@@ -30,9 +36,11 @@ __all__ = [
     "SchemaMismatch",
     "ServiceRuns",
     "StoreFailed",
+    "Watching",
     "dsn_for_command",
     "masked_dsn",
     "migrate",
     "open_for_command",
+    "rearm_all",
     "running_dsn",
 ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
 
 import asyncpg
 import msgspec
@@ -12,14 +12,17 @@ import msgspec
 from ofd_gateway.ledger import DocumentRow, FnState, StoredDocument
 from ofd_gateway.storage.database import CONNECTION_ERRORS, check_durability
 from ofd_gateway.storage.errors import DatabaseUnsafe, StoreFailed
+from ofd_gateway.storage.observations import observe
+from ofd_gateway.storage.watches import WatchTransaction
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine, Iterable, Sequence
     from datetime import datetime
 
     from ofd_gateway.ledger import Arrival, BatchDecision, DocumentKey, Ledger, QuarantineRow
+    from ofd_gateway.storage.watches import OnWatched, RuleBook, WatchOutcome
 
-__all__ = ["CommitConnection"]
+__all__ = ["CommitConnection", "Watching"]
 
 _CONNECT_TIMEOUT_S: Final = 3.0
 
@@ -84,12 +87,23 @@ _T = TypeVar("_T")
 _documents_as_tuples = msgspec.structs.astuple
 
 
-class CommitConnection:
-    """One connection that does nothing but the intake's transactions; it reconnects by itself."""
+class Watching(NamedTuple):
+    """The rules that look at each document, and who hears what they found once it is committed."""
 
-    def __init__(self, dsn: str, *, timeout_s: float) -> None:
+    rules: RuleBook
+    on_watched: OnWatched
+
+
+class CommitConnection:
+    """One connection that does nothing but the intake's transactions; it reconnects by itself.
+
+    Without `watching` documents are stored and no rule looks at them.
+    """
+
+    def __init__(self, dsn: str, *, timeout_s: float, watching: Watching | None = None) -> None:
         self._dsn = dsn
         self._timeout_s = timeout_s
+        self._watching = watching
         self._connection: asyncpg.Connection[asyncpg.Record] | None = None
         self._busy = asyncio.Lock()
 
@@ -123,9 +137,11 @@ class CommitConnection:
                 async with asyncio.timeout(self._timeout_s):
                     await connection.execute("BEGIN")
                     states = await _lock_states(connection, {arrival.container.fn for arrival in arrivals})
+                    former = {fn: state.registration_number for fn, state in states.items()}
                     stored = await _find_stored(connection, ledger.lookups(arrivals, states), states)
                     decided = ledger.decide(arrivals, states, stored, now)
                     await _write(connection, decided)
+                    outcome = await self._watch(connection, decided, former, now)
                     sent = True
                     answer = await connection.execute("COMMIT")
             except CONNECTION_ERRORS as error:
@@ -136,7 +152,22 @@ class CommitConnection:
                 raise
             if answer != "COMMIT":
                 raise StoreFailed(f"the server answered COMMIT with {answer}", committed="no")
+            if outcome and self._watching is not None:
+                self._watching.on_watched(outcome)
             return decided
+
+    async def _watch(
+        self,
+        connection: asyncpg.Connection[asyncpg.Record],
+        decided: BatchDecision,
+        former: dict[str, str | None],
+        now: datetime,
+    ) -> WatchOutcome | None:
+        if self._watching is None:
+            return None
+        watches = WatchTransaction(connection, self._watching.rules)
+        await observe(watches, decided, former, now)
+        return await watches.write(now)
 
     async def _quarantine(self, rows: Sequence[QuarantineRow]) -> None:
         async with self._busy:

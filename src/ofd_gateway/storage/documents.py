@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from ofd_gateway.ledger import Arrival, BatchDecision, Ledger, QuarantineRow
+    from ofd_gateway.storage.commit import Watching
     from ofd_gateway.storage.database import Database
 
 __all__ = ["DocumentRecord", "DocumentStore", "QuarantineRecord"]
@@ -50,6 +51,7 @@ _GET: Final = (
 _IS_KNOWN: Final = """
 SELECT EXISTS (SELECT 1 FROM fn_states WHERE fn = $1)
     OR EXISTS (SELECT 1 FROM fn_states WHERE registration_number = $2)
+    OR EXISTS (SELECT 1 FROM registers WHERE registration_number = $2 AND removed_at IS NULL)
 """
 _LIST_QUARANTINE: Final = """
 SELECT id, fn, fd, reason, detail, received_at, peer, connection_id, raw FROM quarantine
@@ -106,9 +108,15 @@ class DocumentStore:
     What reads raises `DatabaseUnavailable` when the database does not answer.
     """
 
-    def __init__(self, database: Database, *, statement_timeout_s: float = _STATEMENT_TIMEOUT_S) -> None:
+    def __init__(
+        self,
+        database: Database,
+        *,
+        statement_timeout_s: float = _STATEMENT_TIMEOUT_S,
+        watching: Watching | None = None,
+    ) -> None:
         self._database = database
-        self._commits = CommitConnection(database.dsn, timeout_s=statement_timeout_s)
+        self._commits = CommitConnection(database.dsn, timeout_s=statement_timeout_s, watching=watching)
         self._quarantines = CommitConnection(database.dsn, timeout_s=statement_timeout_s)
 
     async def close(self) -> None:

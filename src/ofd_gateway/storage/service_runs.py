@@ -19,11 +19,16 @@ if TYPE_CHECKING:
 
     from ofd_gateway.clock import Clock
     from ofd_gateway.storage.database import Database
+    from ofd_gateway.storage.migrations import Connection
 
-__all__ = ["ServiceRuns"]
+__all__ = ["ServiceRuns", "gaps"]
 
 _BEAT_S: Final = 5.0
 _SHORTEST_GAP: Final = timedelta(seconds=1)
+_LONGEST_PAUSE: Final = timedelta(seconds=30)
+_BEAT: Final = """
+UPDATE service_runs SET last_seen_at = $2 WHERE id = $1 AND last_seen_at >= $3 RETURNING true
+"""
 _RUNS: Final = """
 SELECT started_at, coalesce(stopped_at, last_seen_at) AS ended_at FROM service_runs
 WHERE coalesce(stopped_at, last_seen_at) > now() - interval '62 days' ORDER BY started_at
@@ -33,8 +38,9 @@ WHERE coalesce(stopped_at, last_seen_at) > now() - interval '62 days' ORDER BY s
 class ServiceRuns:
     """The record of the present run: begun, last seen, stopped."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, *, beat_s: float = _BEAT_S) -> None:
         self._database = database
+        self._beat_s = beat_s
         self._id: int | None = None
         self._log = structlog.get_logger()
 
@@ -51,31 +57,20 @@ class ServiceRuns:
             )
 
     async def beat(self, clock: Clock) -> None:
-        """Notes every few seconds that the run goes on; until cancelled. An unreachable database is met again later."""
+        """Notes every few seconds that the run goes on; until cancelled. An unreachable database is met again later.
+
+        After half a minute in which nothing could be noted, nothing could be stored either: a new run begins.
+        """
         while True:
-            await asyncio.sleep(_BEAT_S)
+            await asyncio.sleep(self._beat_s)
             try:
+                now = clock.now()
                 async with self._database.acquire() as connection:
-                    await connection.execute(
-                        "UPDATE service_runs SET last_seen_at = $2 WHERE id = $1", self._id, clock.now()
-                    )
+                    goes_on = await connection.fetchval(_BEAT, self._id, now, now - _LONGEST_PAUSE)
+                if not goes_on:
+                    await self.start(now)
             except CONNECTION_ERRORS as error:
                 self._log.warning("service_run.unrecorded", reason=str(error))
-
-    async def gaps(self) -> tuple[DownTime, ...]:
-        """The times of the last two months in which no gateway on this database was there to listen.
-
-        Before the first run there was nothing to miss. The time since the last beat of all is not over yet.
-        """
-        async with self._database.acquire() as connection:
-            rows = await connection.fetch(_RUNS)
-        gaps: list[DownTime] = []
-        seen_until: datetime | None = None
-        for row in rows:
-            if seen_until is not None and row["started_at"] - seen_until > _SHORTEST_GAP:
-                gaps.append(DownTime(started_at=seen_until, ended_at=row["started_at"]))
-            seen_until = row["ended_at"] if seen_until is None else max(seen_until, row["ended_at"])
-        return tuple(gaps)
 
     async def stop(self, now: datetime) -> None:
         """Ends the run; a database that is gone keeps the last beat instead."""
@@ -86,3 +81,17 @@ class ServiceRuns:
                 )
         except CONNECTION_ERRORS as error:
             self._log.warning("service_run.unrecorded", reason=str(error))
+
+
+async def gaps(connection: Connection) -> tuple[DownTime, ...]:
+    """The times of the last two months in which no gateway on this database was there to listen.
+
+    Before the first run there was nothing to miss. The time since the last beat of all is not over yet.
+    """
+    found: list[DownTime] = []
+    seen_until: datetime | None = None
+    for row in await connection.fetch(_RUNS):
+        if seen_until is not None and row["started_at"] - seen_until > _SHORTEST_GAP:
+            found.append(DownTime(started_at=seen_until, ended_at=row["started_at"]))
+        seen_until = row["ended_at"] if seen_until is None else max(seen_until, row["ended_at"])
+    return tuple(found)

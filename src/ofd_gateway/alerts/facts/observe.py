@@ -204,12 +204,17 @@ def _shift(fn: FnFacts, document: Document, shift_number: int, fd: int, at: date
 
 
 def _describe(facts: RegisterFacts, document: Document) -> None:
-    facts.registration_number = document.registration_number or facts.registration_number
-    facts.user_inn = document.user_inn or facts.user_inn
+    facts.registration_number = _key(document.registration_number) or facts.registration_number
+    facts.user_inn = _key(document.user_inn) or facts.user_inn
     facts.user = text(document, 1048) or facts.user
     facts.address = text(document, 1009) or facts.address
     facts.place = text(document, 1187) or facts.place
     facts.serial = text(document, 1013) or facts.serial
+
+
+def _key(value: str | None) -> str | None:
+    """A number that rows can be found by; one with NUL in it names nobody."""
+    return None if value is None or "\0" in value else value
 
 
 def _report(facts: RegisterFacts, fn: FnFacts, event: DocumentAccepted, place: ZoneInfo) -> None:
@@ -306,6 +311,7 @@ def _paid(facts: RegisterFacts, event: ServicePaid) -> None:
 
 
 def _configured(facts: RegisterFacts, event: RegisterConfigured) -> None:
+    facts.customer = event.customer
     facts.timezone = event.timezone and zone(event.timezone).key
     facts.calendar = event.calendar
     facts.watch_unsold = event.watch_unsold

@@ -42,13 +42,15 @@ class Rejections(msgspec.Struct, frozen=True, gc=False, kw_only=True, omit_defau
 class RegisterFacts(msgspec.Struct, kw_only=True, omit_defaults=True, tag="register"):
     """What is known of one register. Times are aware UTC.
 
-    `registration_number` is None while only its FN is known. `silence_since` is the moment the silence clock counts
+    `registration_number` is None while only its FN is known. `customer` is the INN of the customer it was given to,
+    `user_inn` that of the taxpayer its documents name. `silence_since` is the moment the silence clock counts
     from: the arrival of the last receipt, or the end of a time in which silence was in order; None while it never
     sold. `late_documents` counts the documents of the last run that came long after they were made.
     `fns` ends with the FN that is in the register.
     """
 
     registration_number: str | None = None
+    customer: str | None = None
     user_inn: str | None = None
     user: str | None = None
     serial: str | None = None

@@ -1,0 +1,88 @@
+"""Thresholds of every customer, and our own down times, as they stand in the database."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any, Final
+
+import msgspec
+import structlog
+
+from ofd_gateway.alerts import ParameterError, Parameters, customise
+from ofd_gateway.storage.database import CONNECTION_ERRORS
+from ofd_gateway.storage.service_runs import gaps
+
+if TYPE_CHECKING:
+    from ofd_gateway.alerts.notices import NoticeParameters
+    from ofd_gateway.storage.database import Database
+    from ofd_gateway.storage.migrations import Connection
+
+__all__ = ["Directory", "rearm_all"]
+
+_POLL_S: Final = 1.0
+
+_VERSION: Final = "SELECT version, coalesce((SELECT max(id) FROM service_runs), 0) AS run FROM directory"
+_CUSTOMERS: Final = """
+SELECT inn, timezone, parameters::text AS parameters FROM customers
+WHERE timezone IS NOT NULL OR parameters <> '{}'::jsonb
+"""
+_REARM_ALL: Final = """
+WITH changed AS (UPDATE directory SET mark = $1 WHERE mark <> $1 RETURNING mark)
+UPDATE watches SET next_check_at = $2 WHERE EXISTS (SELECT 1 FROM changed)
+"""
+
+
+class Directory:
+    """Who is judged by which thresholds. `parameters_of` answers from memory; `refresh` and `keep_fresh` renew it."""
+
+    def __init__(self, parameters: Parameters, notices: NoticeParameters) -> None:
+        self.notices = notices
+        self._configured = parameters
+        self._base = parameters
+        self._own: dict[str, Parameters] = {}
+        self._version: tuple[int, int] | None = None
+        self._log = structlog.get_logger()
+
+    def parameters_of(self, inn: str | None) -> Parameters:
+        """The thresholds for registers of that customer, or for those of nobody."""
+        return self._own.get(inn, self._base) if inn is not None else self._base
+
+    async def refresh(self, connection: Connection) -> None:
+        """Reads the customers again if any has changed, and the down times if the service has started anew."""
+        version, run = await connection.fetchrow(_VERSION) or (0, 0)
+        if (version, run) == self._version:
+            return
+        self._base = self._configured.after_outages(await gaps(connection))
+        known: dict[tuple[str | None, str], Parameters] = {}
+        own: dict[str, Parameters] = {}
+        for inn, timezone, overrides in await connection.fetch(_CUSTOMERS):
+            key = (timezone, overrides)
+            if key not in known:
+                known[key] = self._customised(inn, timezone, msgspec.json.decode(overrides))
+            own[inn] = known[key]
+        self._own = own
+        self._version = (version, run)
+
+    async def keep_fresh(self, database: Database) -> None:
+        """Refreshes every second until cancelled; while the database does not answer all stays as it was."""
+        while True:
+            await asyncio.sleep(_POLL_S)
+            try:
+                async with database.acquire() as connection:
+                    await self.refresh(connection)
+            except CONNECTION_ERRORS:
+                continue
+
+    def _customised(self, inn: str, timezone: str | None, overrides: dict[str, Any]) -> Parameters:
+        """The customer's thresholds; those that this version does not understand are said once and passed over."""
+        try:
+            return customise(self._base, {**overrides, **({"timezone": timezone} if timezone else {})})
+        except ParameterError as error:
+            self._log.error("customer.parameters_unusable", customer=inn, reason=str(error))
+            return self._base
+
+
+async def rearm_all(connection: Connection, parameters: Parameters, now: Any) -> int:
+    """Has every watch judged anew if it was last armed for other thresholds; the number of watches."""
+    answer: str = await connection.execute(_REARM_ALL, parameters.mark, now)
+    return int(answer.rpartition(" ")[2])

@@ -1,0 +1,252 @@
+"""Watches: the states of the rules, locked, stepped and written inside somebody's transaction."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final, Protocol
+
+import msgspec
+
+from ofd_gateway.alerts import (
+    RuleFailure,
+    State,
+    adopt,
+    customer_state,
+    decode_state,
+    encode_state,
+    register_state,
+    step,
+)
+from ofd_gateway.alerts.engine import RETRY_AFTER
+from ofd_gateway.alerts.notices import Urgency
+from ofd_gateway.alerts.state import StateUnreadable, customer_of
+from ofd_gateway.storage.alert_records import Finding, note_news, record_findings
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    import asyncpg
+
+    from ofd_gateway.alerts import Event, Parameters
+    from ofd_gateway.alerts.notices import NoticeParameters
+    from ofd_gateway.storage.migrations import Connection
+
+__all__ = [
+    "OnWatched",
+    "RuleBook",
+    "WatchOutcome",
+    "WatchTransaction",
+    "key_of_customer",
+    "key_of_fn",
+    "key_of_register",
+]
+
+_STORAGE: Final = "storage"
+"""The name under which a failure to read or write is reported."""
+
+_LOCK: Final = """
+SELECT subject, customer_inn, state FROM watches WHERE subject = ANY($1::text[]) ORDER BY subject FOR UPDATE
+"""
+_LOCK_DUE: Final = """
+SELECT subject, customer_inn, state FROM watches WHERE next_check_at <= $1
+ORDER BY next_check_at LIMIT $2 FOR UPDATE SKIP LOCKED
+"""
+_ADD: Final = """
+INSERT INTO watches (subject, state) SELECT subject, ''::bytea FROM unnest($1::text[]) AS missing (subject)
+ORDER BY subject ON CONFLICT DO NOTHING
+"""
+_WRITE: Final = """
+UPDATE watches SET customer_inn = w.customer_inn, state = w.state, next_check_at = w.next_check_at
+FROM unnest($1::text[], $2::text[], $3::bytea[], $4::timestamptz[]) AS w (subject, customer_inn, state, next_check_at)
+WHERE watches.subject = w.subject AND watches.subject = ANY($1)
+"""
+_POSTPONE: Final = "UPDATE watches SET next_check_at = $2 WHERE subject = ANY($1::text[])"
+_REMOVE: Final = "DELETE FROM watches WHERE subject = ANY($1::text[])"
+_MOVE_ALERTS: Final = "UPDATE alerts SET watch = $2 WHERE watch = $1"
+_GIVE_ALERTS: Final = """
+UPDATE alerts SET customer_inn = o.customer_inn
+FROM unnest($1::text[], $2::text[]) AS o (watch, customer_inn)
+WHERE alerts.watch = o.watch AND alerts.watch = ANY($1) AND resolved_at IS NULL
+  AND alerts.customer_inn IS DISTINCT FROM o.customer_inn
+RETURNING alerts.customer_inn
+"""
+
+
+class RuleBook(Protocol):
+    """Thresholds for every customer, and how letters are grouped."""
+
+    @property
+    def notices(self) -> NoticeParameters:
+        """How letters are grouped and repeated."""
+        ...
+
+    def parameters_of(self, inn: str | None) -> Parameters:
+        """The thresholds for registers of that customer; None: of nobody."""
+        ...
+
+
+class WatchOutcome(msgspec.Struct, frozen=True, kw_only=True):
+    """What a transaction found, to be told once it has committed. `failures` name a rule, or `facts`, or `storage`."""
+
+    findings: tuple[Finding, ...]
+    failures: tuple[tuple[str, RuleFailure], ...]
+
+    def __bool__(self) -> bool:
+        return bool(self.findings or self.failures)
+
+
+class OnWatched(Protocol):
+    """Who hears of an outcome that is committed."""
+
+    def __call__(self, outcome: WatchOutcome) -> None:
+        """Never raises and never waits."""
+        ...
+
+
+class _Watch:
+    __slots__ = ("customer_inn", "state", "stepped")
+
+    def __init__(self, state: State, customer_inn: str | None) -> None:
+        self.state = state
+        self.customer_inn = customer_inn
+        self.stepped = False
+
+
+def key_of_register(registration_number: str) -> str:
+    """The key of the watch of a register."""
+    return f"rnm:{registration_number}"
+
+
+def key_of_fn(fn: str) -> str:
+    """The key of the watch of an FN whose register is not known."""
+    return f"fn:{fn}"
+
+
+def key_of_customer(inn: str) -> str:
+    """The key of the watch of a customer's package."""
+    return f"inn:{inn}"
+
+
+class WatchTransaction:
+    """The watches one transaction holds: `lock`, then any number of `step`s, then `write`, then COMMIT by the caller.
+
+    Locks are taken in the order of the keys. What goes wrong here is reported in the outcome and never ends the
+    caller's transaction, except for a connection that is lost.
+    """
+
+    def __init__(self, connection: Connection, rules: RuleBook) -> None:
+        self._connection = connection
+        self._rules = rules
+        self._watches: dict[str, _Watch] = {}
+        self._removed: list[str] = []
+        self._moved: list[tuple[str, str]] = []
+        self._findings: list[Finding] = []
+        self._failures: list[tuple[str, RuleFailure]] = []
+
+    async def lock(self, keys: set[str], *, if_there: set[str] | None = None) -> None:
+        """Locks the watches under these keys, which are made when they do not exist, and those of `if_there`."""
+        self._read(await self._connection.fetch(_LOCK, sorted(keys | (if_there or set()))))
+        missing = sorted(keys - self._watches.keys())
+        if missing:
+            await self._connection.execute(_ADD, missing)
+            self._read(await self._connection.fetch(_LOCK, missing))
+
+    async def lock_due(self, now: datetime, limit: int) -> list[str]:
+        """Locks the watches whose moment has come, earliest first, without those another transaction holds."""
+        rows = await self._connection.fetch(_LOCK_DUE, now, limit)
+        self._read(rows)
+        return [row[0] for row in rows]
+
+    def __contains__(self, key: str) -> bool:
+        return key in self._watches
+
+    def state(self, key: str) -> State:
+        """The state under that key as it is by now."""
+        return self._watches[key].state
+
+    def parameters(self, key: str) -> Parameters:
+        """The thresholds that the watch is judged by."""
+        return self._rules.parameters_of(customer_of(self._watches[key].state))
+
+    def step(self, key: str, event: Event | None, now: datetime) -> None:
+        """Lets the event happen to the watch, or only the time pass; the watch is locked."""
+        watch = self._watches[key]
+        result = step(watch.state, event, now, self._rules.parameters_of(customer_of(watch.state)))
+        watch.state = result.state
+        watch.stepped = True
+        if result.changes:
+            customer_inn = customer_of(result.state)
+            self._findings += [
+                Finding(watch=key, customer_inn=customer_inn, change=change) for change in result.changes
+            ]
+        self._failures += [(key, failure) for failure in result.failures]
+
+    def adopt(self, key: str, joining: str) -> None:
+        """Joins the watch `joining` to that under `key`, which is judged anew with its next step."""
+        self._watches[key].state = adopt(self._watches[key].state, self._watches.pop(joining).state)
+        self._removed.append(joining)
+        self._moved.append((joining, key))
+
+    async def write(self, now: datetime) -> WatchOutcome:
+        """Writes what was stepped. The outcome is true once the caller's COMMIT has returned."""
+        stepped = {key: watch for key, watch in self._watches.items() if watch.stepped}
+        if not self._findings and not self._removed and not any(map(_has_another_owner, stepped.values())):
+            await self._write_states(stepped)
+            return WatchOutcome(findings=(), failures=tuple(self._failures))
+        await self._connection.execute("SAVEPOINT watches")
+        try:
+            await self._write_findings(now)
+            await self._write_states(stepped)
+            await self._give_alerts(stepped, now)
+        except Exception as error:  # noqa: BLE001  reported; on a lost connection the next statement raises too
+            await self._connection.execute("ROLLBACK TO SAVEPOINT watches")
+            await self._connection.execute(_POSTPONE, list(stepped), now + RETRY_AFTER)
+            failures = [(key, RuleFailure(_STORAGE, error)) for key in stepped]
+            return WatchOutcome(findings=(), failures=(*self._failures, *failures))
+        await self._connection.execute("RELEASE SAVEPOINT watches")
+        return WatchOutcome(findings=tuple(self._findings), failures=tuple(self._failures))
+
+    def _read(self, rows: list[asyncpg.Record]) -> None:
+        for key, customer_inn, stored in rows:
+            try:
+                state = decode_state(stored) if stored else _first_state(key)
+            except StateUnreadable as error:
+                self._failures.append((key, RuleFailure(_STORAGE, error)))
+                state = _first_state(key)
+            self._watches[key] = _Watch(state, customer_inn)
+
+    async def _write_findings(self, now: datetime) -> None:
+        for former, key in self._moved:
+            await self._connection.execute(_MOVE_ALERTS, former, key)
+        if self._removed:
+            await self._connection.execute(_REMOVE, self._removed)
+        await record_findings(self._connection, self._findings, self._rules.notices, now)
+
+    async def _write_states(self, stepped: dict[str, _Watch]) -> None:
+        if stepped:
+            await self._connection.execute(
+                _WRITE,
+                list(stepped),
+                [customer_of(watch.state) for watch in stepped.values()],
+                [encode_state(watch.state) for watch in stepped.values()],
+                [watch.state.next_check_at for watch in stepped.values()],
+            )
+
+    async def _give_alerts(self, stepped: dict[str, _Watch], now: datetime) -> None:
+        """Open alerts go to the customer that their register has by now, and are news to it."""
+        given = {key: customer_of(watch.state) for key, watch in stepped.items() if _has_another_owner(watch)}
+        if not given:
+            return
+        rows = await self._connection.fetch(_GIVE_ALERTS, list(given), list(given.values()))
+        owners = {row[0] for row in rows if row[0] is not None}
+        await note_news(self._connection, {(owner, Urgency.PROMPT) for owner in owners}, now, self._rules.notices)
+
+
+def _has_another_owner(watch: _Watch) -> bool:
+    return customer_of(watch.state) != watch.customer_inn
+
+
+def _first_state(key: str) -> State:
+    kind, _, name = key.partition(":")
+    if kind == "inn":
+        return customer_state(name)
+    return register_state(name if kind == "rnm" else None)

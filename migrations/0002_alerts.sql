@@ -23,7 +23,7 @@ CREATE TABLE registers (
     place               text,
     timezone            text,
     service_until       date,
-    calendar            jsonb,
+    calendar            text,
     watch_unsold        boolean     NOT NULL,
     removed_at          timestamptz,
     created_at          timestamptz NOT NULL,
@@ -33,11 +33,13 @@ CREATE TABLE registers (
 CREATE INDEX registers_customer_inn ON registers (customer_inn);
 
 -- The version grows with every change of a customer, so that each process knows when to read the customers again.
--- The mark is that of the thresholds all watches were last armed for.
+-- Thresholds and grouping are those of the gateway that started last, for commands to go by; the mark is the thresholds'.
 CREATE TABLE directory (
-    only_row boolean PRIMARY KEY DEFAULT true CHECK (only_row),
-    version  bigint  NOT NULL,
-    mark     text    NOT NULL
+    only_row   boolean PRIMARY KEY DEFAULT true CHECK (only_row),
+    version    bigint  NOT NULL,
+    mark       text    NOT NULL,
+    parameters jsonb,
+    notices    jsonb
 );
 
 INSERT INTO directory (version, mark) VALUES (0, '');

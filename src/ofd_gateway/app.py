@@ -35,7 +35,6 @@ from ofd_gateway.storage import (
     Watching,
     masked_dsn,
     migrate,
-    rearm_all,
 )
 from ofd_gateway.web import HttpServer, health_app
 from ofd_gateway.workers import WorkerCrashLoop, WorkerPool
@@ -162,7 +161,7 @@ async def run_gateway(
         metrics.database_up.set(1)
         directory = await _directory(settings, database)
         async with database.reading() as connection:
-            await rearm_all(connection, directory.parameters_of(None), clock.now())
+            await directory.take_over(connection, clock.now())
         reporter = AlertReporter(metrics)
         deadlines = Deadlines(
             DeadlineStore(database, directory, settings.alerts.incidents(), reporter), clock, CONNECTION_ERRORS

@@ -1,6 +1,6 @@
 """Alerts: what customers and operators are told, once and in time. This part is pure; its shells send the letters."""
 
-from ofd_gateway.alerts.engine import RuleFailure, StepResult, step
+from ofd_gateway.alerts.engine import RuleFailure, StepResult, note, step
 from ofd_gateway.alerts.events import (
     ConflictSeen,
     ConflictSettled,
@@ -56,6 +56,7 @@ __all__ = [
     "customise",
     "decode_state",
     "encode_state",
+    "note",
     "register_state",
     "step",
 ]

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from ofd_gateway.alerts.parameters import Parameters
     from ofd_gateway.alerts.rules.rule import F, Rule
 
-__all__ = ["FACTS", "MAX_ENDED", "RETRY_AFTER", "RuleFailure", "StepResult", "step"]
+__all__ = ["FACTS", "MAX_ENDED", "RETRY_AFTER", "RuleFailure", "StepResult", "note", "step"]
 
 FACTS: Final = "facts"
 """The name under which a failure to read an event is reported."""
@@ -91,6 +91,17 @@ def step(state: State, event: Event | None, now: datetime, parameters: Parameter
         if after_receipt is not None:
             return after_receipt
     return _Walk(state, parameters).through(event, now)
+
+
+def note(state: State, event: Event, now: datetime, parameters: Parameters) -> State:
+    """The state after `event` with nothing judged: its next step does that, and is due at `now`.
+
+    For those who know what happened but not by which thresholds it is judged. Raises TypeError for an event that does
+    not happen to this kind of state.
+    """
+    return State(
+        facts=_facts_after(state.facts, event, parameters), open=state.open, ended=state.ended, next_check_at=now
+    )
 
 
 def _after_ordinary_receipt(

@@ -58,13 +58,15 @@ class AlertReporter:
     def _report(self, finding: _Finding) -> None:
         change = finding.change
         self._metrics.alert_changes.labels(change.rule, change.kind.value).inc()
-        log = self._log.info if change.kind is TransitionKind.RESOLVED else self._log.warning
-        log(
-            f"alert.{change.kind.value}",
-            type=change.type.value,
-            rule=change.rule,
-            level=change.level.name,
-            subject=change.subject.id,
-            customer=finding.customer_inn,
-            episode=change.episode,
-        )
+        fields = {
+            "type": change.type.value,
+            "rule": change.rule,
+            "level": change.level.name,
+            "subject": change.subject.id,
+            "customer": finding.customer_inn,
+            "episode": change.episode,
+        }
+        if change.kind is TransitionKind.RESOLVED:
+            self._log.info("alert.resolved", **fields)
+        else:
+            self._log.warning(f"alert.{change.kind.value}", **fields)

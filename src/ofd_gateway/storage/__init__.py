@@ -4,7 +4,7 @@ from ofd_gateway.storage.command import dsn_for_command, open_for_command
 from ofd_gateway.storage.commit import Watching
 from ofd_gateway.storage.database import CONNECTION_ERRORS, Database, masked_dsn
 from ofd_gateway.storage.deadlines import DeadlineStore
-from ofd_gateway.storage.directory import Directory, rearm_all
+from ofd_gateway.storage.directory import Directory
 from ofd_gateway.storage.documents import DocumentRecord, DocumentStore, QuarantineRecord
 from ofd_gateway.storage.embedded import EmbeddedPostgres, running_dsn
 from ofd_gateway.storage.errors import (
@@ -41,6 +41,5 @@ __all__ = [
     "masked_dsn",
     "migrate",
     "open_for_command",
-    "rearm_all",
     "running_dsn",
 ]

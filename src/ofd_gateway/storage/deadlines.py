@@ -53,9 +53,9 @@ class DeadlineStore:
         """Steps the watches that are due at `now`, as many as fit into one transaction."""
         async with self._database.acquire() as connection:
             async with connection.transaction():
-                await self._directory.refresh(connection)
                 watches = WatchTransaction(connection, self._directory)
                 keys = await watches.lock_due(now, _AT_ONCE)
+                await self._directory.refresh(connection)
                 for key in keys:
                     watches.step(key, None, now)
                 outcome = await watches.write(now)

@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 import structlog
 
 from ofd_gateway.alerts import ParameterError, Parameters, customise
+from ofd_gateway.alerts.notices import NoticeParameters
 from ofd_gateway.storage.database import CONNECTION_ERRORS
 from ofd_gateway.storage.service_runs import gaps
 
 if TYPE_CHECKING:
-    from ofd_gateway.alerts.notices import NoticeParameters
+    from datetime import datetime
+
     from ofd_gateway.storage.database import Database
     from ofd_gateway.storage.migrations import Connection
 
-__all__ = ["Directory", "rearm_all"]
+__all__ = ["Directory"]
 
 _POLL_S: Final = 1.0
 
@@ -26,6 +29,8 @@ _CUSTOMERS: Final = """
 SELECT inn, timezone, parameters::text AS parameters FROM customers
 WHERE timezone IS NOT NULL OR parameters <> '{}'::jsonb
 """
+_LEFT: Final = "SELECT parameters::text AS parameters, notices::text AS notices FROM directory"
+_LEAVE: Final = "UPDATE directory SET parameters = $1, notices = $2"
 _REARM_ALL: Final = """
 WITH changed AS (UPDATE directory SET mark = $1 WHERE mark <> $1 RETURNING mark)
 UPDATE watches SET next_check_at = $2 WHERE EXISTS (SELECT 1 FROM changed)
@@ -46,6 +51,25 @@ class Directory:
     def parameters_of(self, inn: str | None) -> Parameters:
         """The thresholds for registers of that customer, or for those of nobody."""
         return self._own.get(inn, self._base) if inn is not None else self._base
+
+    @classmethod
+    async def of_gateway(cls, connection: Connection, parameters: Parameters, notices: NoticeParameters) -> Directory:
+        """By the thresholds and the grouping of the gateway that started last; those given when there was none."""
+        row = await connection.fetchrow(_LEFT)
+        if row is not None and row["parameters"] is not None:
+            with contextlib.suppress(msgspec.ValidationError):
+                parameters = msgspec.json.decode(row["parameters"], type=Parameters)
+                notices = msgspec.json.decode(row["notices"], type=NoticeParameters)
+        directory = cls(parameters, notices)
+        await directory.refresh(connection)
+        return directory
+
+    async def take_over(self, connection: Connection, now: datetime) -> None:
+        """Leaves thresholds and grouping for commands; watches that were armed for others are due at once."""
+        await connection.execute(
+            _LEAVE, msgspec.json.encode(self._configured).decode(), msgspec.json.encode(self.notices).decode()
+        )
+        await connection.execute(_REARM_ALL, self._configured.mark, now)
 
     async def refresh(self, connection: Connection) -> None:
         """Reads the customers again if any has changed, and the down times if the service has started anew."""
@@ -80,9 +104,3 @@ class Directory:
         except ParameterError as error:
             self._log.error("customer.parameters_unusable", customer=inn, reason=str(error))
             return self._base
-
-
-async def rearm_all(connection: Connection, parameters: Parameters, now: Any) -> int:
-    """Has every watch judged anew if it was last armed for other thresholds; the number of watches."""
-    answer: str = await connection.execute(_REARM_ALL, parameters.mark, now)
-    return int(answer.rpartition(" ")[2])

@@ -180,6 +180,12 @@ class WatchTransaction:
             ]
         self._failures += [(key, failure) for failure in result.failures]
 
+    def note(self, key: str, event: Event, now: datetime) -> None:
+        """Lets the event happen to the watch and leaves the judging to the gateway, which looks at it at once."""
+        watch = self._watches[key]
+        watch.state = note(watch.state, event, now, self.parameters(key))
+        watch.stepped = True
+
     def adopt(self, key: str, joining: str) -> None:
         """Joins the watch `joining` to that under `key`, which is judged anew with its next step."""
         self._watches[key].state = adopt(self._watches[key].state, self._watches.pop(joining).state)

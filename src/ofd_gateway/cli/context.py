@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from ofd_gateway.settings import Settings
-    from ofd_gateway.storage import Database
+    from ofd_gateway.storage import Database, Directory
 
 __all__ = [
     "ConfigOption",
@@ -28,6 +28,7 @@ __all__ = [
     "parse_moment",
     "print_json",
     "with_database",
+    "with_directory",
 ]
 
 _T = TypeVar("_T")
@@ -73,6 +74,26 @@ def with_database(
             return await work(opened, settings)
 
     return asyncio.run(run())
+
+
+def with_directory(
+    work: Callable[[Database, Directory, datetime], Awaitable[_T]],
+    *,
+    config: Path | None,
+    database: str | None,
+    state_dir: Path | None,
+) -> _T:
+    """The same, with the thresholds of the gateway that serves this database, and the present moment."""
+
+    async def run(opened: Database, settings: Settings) -> _T:
+        from ofd_gateway.clock import SystemClock
+        from ofd_gateway.storage import Directory
+
+        async with opened.reading() as connection:
+            directory = await Directory.of_gateway(connection, settings.alerts.parameters(), settings.alerts.notices())
+        return await work(opened, directory, SystemClock().now())
+
+    return with_database(run, config=config, database=database, state_dir=state_dir)
 
 
 def log_to_stderr() -> None:

@@ -2,6 +2,7 @@
 
 from ofd_gateway.storage.command import dsn_for_command, open_for_command
 from ofd_gateway.storage.commit import Watching
+from ofd_gateway.storage.customers import Customer, CustomerBook
 from ofd_gateway.storage.database import CONNECTION_ERRORS, Database, masked_dsn
 from ofd_gateway.storage.deadlines import DeadlineStore
 from ofd_gateway.storage.directory import Directory
@@ -17,10 +18,14 @@ from ofd_gateway.storage.errors import (
     StoreFailed,
 )
 from ofd_gateway.storage.migrations import migrate
+from ofd_gateway.storage.packages import Package, PackageBook
+from ofd_gateway.storage.registers import RegisterBook, RegisterRecord, RegisterSettings
 from ofd_gateway.storage.service_runs import ServiceRuns
 
 __all__ = [
     "CONNECTION_ERRORS",
+    "Customer",
+    "CustomerBook",
     "Database",
     "DatabaseBusy",
     "DatabaseError",
@@ -32,7 +37,12 @@ __all__ = [
     "DocumentStore",
     "EmbeddedPostgres",
     "MigrationChanged",
+    "Package",
+    "PackageBook",
     "QuarantineRecord",
+    "RegisterBook",
+    "RegisterRecord",
+    "RegisterSettings",
     "SchemaMismatch",
     "ServiceRuns",
     "StoreFailed",

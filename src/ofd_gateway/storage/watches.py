@@ -13,6 +13,7 @@ from ofd_gateway.alerts import (
     customer_state,
     decode_state,
     encode_state,
+    note,
     register_state,
     step,
 )

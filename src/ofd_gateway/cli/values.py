@@ -1,0 +1,157 @@
+"""What people type for customers and registers, checked before it reaches the database."""
+
+from __future__ import annotations
+
+import re
+from datetime import date
+from typing import TYPE_CHECKING, Any, Final
+
+import typer
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+__all__ = [
+    "NONE",
+    "TYPES",
+    "calendar",
+    "emails",
+    "inn",
+    "locale",
+    "quiet_hours",
+    "registration_number",
+    "service_until",
+    "thresholds",
+    "timezone",
+    "types",
+]
+
+NONE: Final = "none"
+"""What a person types to take a value away."""
+TYPES: Final = ("service", "messages", "silence", "fault")
+
+_INN: Final = re.compile(r"\d{10}|\d{12}", re.ASCII)
+_REGISTRATION_NUMBER: Final = re.compile(r"\d{1,20}", re.ASCII)
+_EMAIL: Final = re.compile(r"[^@\s,;<>\"()]{1,64}@[^@\s,;<>\"()]{1,255}")
+
+
+def inn(text: str) -> str:
+    """An INN of ten or twelve digits; wrong control digits are only warned of: test registers use invented ones."""
+    from ofd_gateway.ffd.domain import is_valid_inn
+
+    if not _INN.fullmatch(text):
+        raise typer.BadParameter(f"{text!r}: an INN (ИНН) has ten or twelve digits")
+    if not is_valid_inn(text):
+        typer.echo(f"ИНН {text}: контрольные цифры не сходятся / control digits do not fit", err=True)
+    return text
+
+
+def registration_number(text: str) -> str:
+    """A registration number (РНМ, 1037): sixteen digits, of test registers any."""
+    stripped = text.strip()
+    if not _REGISTRATION_NUMBER.fullmatch(stripped):
+        raise typer.BadParameter(f"{text!r}: a registration number (РНМ) has digits only")
+    return stripped
+
+
+def emails(texts: Iterable[str]) -> tuple[str, ...]:
+    """Addresses, each option one or several with commas."""
+    found = _parts(texts)
+    for address in found:
+        if not _EMAIL.fullmatch(address) or not address.isprintable():
+            raise typer.BadParameter(f"{address!r} is no e-mail address")
+    return found
+
+
+def types(text: str) -> tuple[str, ...]:
+    """Types of alerts with commas, `none` for none."""
+    found = () if text == NONE else _parts([text])
+    for name in found:
+        if name not in TYPES:
+            raise typer.BadParameter(f"{name!r} is no type of alerts; there are {', '.join(TYPES)}")
+    return found
+
+
+def timezone(text: str) -> str | None:
+    """A time zone such as Asia/Omsk; `none` for the default."""
+    from zoneinfo import ZoneInfoNotFoundError
+
+    from ofd_gateway.alerts.timeline import zone
+
+    if text == NONE:
+        return None
+    try:
+        return zone(text).key
+    except ZoneInfoNotFoundError:
+        raise typer.BadParameter(f"{text!r} is no time zone like Europe/Moscow or Asia/Omsk") from None
+
+
+def service_until(text: str) -> date | None:
+    """A date such as 2026-12-31; `none` for no term."""
+    if text == NONE:
+        return None
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise typer.BadParameter(f"{text!r} is no date like 2026-12-31") from None
+
+
+def locale(text: str) -> str:
+    """`ru` or `en`."""
+    if text not in ("ru", "en"):
+        raise typer.BadParameter(f"{text!r} is no language of letters; there are ru, en")
+    return text
+
+
+def quiet_hours(text: str) -> str | None:
+    """Clock times such as 22:00-08:00; `none` for no quiet hours."""
+    from ofd_gateway.alerts.calendar import CalendarError, parse_clock_times
+
+    if text == NONE:
+        return None
+    try:
+        parse_clock_times(text)
+    except CalendarError as error:
+        raise typer.BadParameter(str(error)) from None
+    return text
+
+
+def calendar(text: str) -> str | None:
+    """A working calendar; `none` for the whole day, every day."""
+    from ofd_gateway.alerts.calendar import CalendarError, parse_calendar
+
+    if text == NONE:
+        return None
+    try:
+        parse_calendar(text)
+    except CalendarError as error:
+        raise typer.BadParameter(str(error)) from None
+    return text
+
+
+def thresholds(known: dict[str, Any], changes: Sequence[str]) -> dict[str, Any]:
+    """A customer's own thresholds after changes like `service_ending.before=45d,10d`; `…=none` takes one away."""
+    from ofd_gateway.alerts import ParameterError, Parameters, customise
+
+    after: dict[str, Any] = {rule: dict(options) for rule, options in known.items()}
+    for change in changes:
+        name, equals, value = change.partition("=")
+        rule, dot, option = name.strip().removeprefix("alerts.").partition(".")
+        if not equals or not dot:
+            raise typer.BadParameter(f"{change!r} should be written like service_ending.before=45d,10d")
+        options = after.setdefault(rule, {})
+        if value.strip() == NONE:
+            options.pop(option, None)
+        else:
+            options[option] = value.strip()
+    after = {rule: options for rule, options in after.items() if options}
+    try:
+        customise(Parameters(), after)
+    except ParameterError as error:
+        raise typer.BadParameter(str(error)) from None
+    return after
+
+
+def _parts(texts: Iterable[str]) -> tuple[str, ...]:
+    parts = (part.strip() for text in texts for part in text.split(","))
+    return tuple(dict.fromkeys(part for part in parts if part))

@@ -61,12 +61,15 @@ class AlertReporter:
         fields = {
             "type": change.type.value,
             "rule": change.rule,
-            "level": change.level.name,
+            "alert_level": change.level.name,
             "subject": change.subject.id,
             "customer": finding.customer_inn,
             "episode": change.episode,
         }
-        if change.kind is TransitionKind.RESOLVED:
-            self._log.info("alert.resolved", **fields)
-        else:
-            self._log.warning(f"alert.{change.kind.value}", **fields)
+        match change.kind:
+            case TransitionKind.OPENED:
+                self._log.warning("alert.opened", **fields)
+            case TransitionKind.RAISED:
+                self._log.warning("alert.raised", **fields)
+            case TransitionKind.RESOLVED:
+                self._log.info("alert.resolved", **fields)

@@ -59,7 +59,7 @@ SELECT w.subject AS watch, w.customer_inn AS owner_inn, c.inn IS NOT NULL AS is_
 FROM watches AS w
 LEFT JOIN registers AS r ON w.subject LIKE 'rnm:%' AND r.registration_number = substr(w.subject, 5)
 LEFT JOIN customers AS c ON c.inn = w.customer_inn
-WHERE w.subject NOT LIKE 'inn:%' AND ($1::text IS NULL OR w.subject = ANY($1))
+WHERE w.subject NOT LIKE 'inn:%' AND ($1::text[] IS NULL OR w.subject = ANY($1::text[]))
   AND ($2::text IS NULL OR w.customer_inn = $2)
 ORDER BY w.subject
 """

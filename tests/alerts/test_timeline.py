@@ -49,6 +49,10 @@ def test_working_hours_and_days_that_work_although_they_are_off() -> None:
     assert due_at(friday, timedelta(hours=14), (), calendar, BERLIN) == datetime(2026, 3, 31, 9, 0, tzinfo=UTC)
 
 
+def test_a_calendar_without_a_pause_is_a_plain_clock() -> None:
+    assert due_at(T, timedelta(hours=24), (), WorkingCalendar(), BERLIN) == T + timedelta(hours=24)
+
+
 def test_a_calendar_that_never_works_is_never_due() -> None:
     assert due_at(T, timedelta(hours=1), (), WorkingCalendar(week=(None,) * 7), BERLIN) is None
 

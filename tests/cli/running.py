@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
+import json
 import os
 import subprocess
 import sys
@@ -53,3 +55,22 @@ class Shell:
         code = run(list(arguments))
         out, err = self._capsys.readouterr()
         return Outcome(code, out, err)
+
+
+class Commands:
+    """Commands in a thread, where they may run an event loop of their own, on one database."""
+
+    def __init__(self, shell: Shell, dsn: str) -> None:
+        self._shell, self._dsn = shell, dsn
+
+    async def __call__(self, *words: str) -> Outcome:
+        return await asyncio.to_thread(self._shell, *words, "--database", self._dsn)
+
+    async def records(self, *words: str) -> list[dict]:
+        done = await self(*words, "--json")
+        assert (done.code, done.err) == (0, "")
+        return [json.loads(line) for line in done.lines]
+
+    async def record(self, *words: str) -> dict:
+        [only] = await self.records(*words)
+        return only

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -13,28 +12,13 @@ import pytest_asyncio
 from tests.messages import DEBUG_FN, PLAIN_FN
 
 from .filled import AGAIN, FIRST, RECEIPT, SHIFT, START, fill
-from .running import Shell, child
+from .running import Commands, Shell, child
 
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def filled(dsn: str) -> str:
     await fill(dsn)
     return dsn
-
-
-class Commands:
-    """Commands in a thread, where they may run an event loop of their own."""
-
-    def __init__(self, shell: Shell, dsn: str) -> None:
-        self._shell, self._dsn = shell, dsn
-
-    async def __call__(self, *words: str):
-        return await asyncio.to_thread(self._shell, *words, "--database", self._dsn)
-
-    async def records(self, *words: str) -> list[dict]:
-        done = await self(*words, "--json")
-        assert (done.code, done.err) == (0, "")
-        return [json.loads(line) for line in done.lines]
 
 
 @pytest.fixture

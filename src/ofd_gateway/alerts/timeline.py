@@ -83,7 +83,8 @@ def due_at(
                 return cursor + left
             left -= start - cursor
         cursor = max(cursor, end)
-    return cursor + left if calendar is None else None
+    reached_at = cursor + left
+    return reached_at if calendar is None or reached_at < since + timedelta(days=_HORIZON_DAYS - 1) else None
 
 
 def _pauses(

@@ -61,7 +61,7 @@ def receipt_body(fn: str, fd: int, *, issued_at: int = 1_764_000_000) -> bytes:
     inner = (
         tlv(1209, b"\x02")
         + tlv(1041, fn.encode())
-        + tlv(1037, b"0000000000024136    ")
+        + tlv(1037, fn.encode().ljust(20))
         + tlv(1018, b"7802781104  ")
         + tlv(1040, _u32(fd))
         + tlv(1012, _u32(issued_at))

@@ -83,7 +83,8 @@ class Arrival(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 class FnState(msgspec.Struct, kw_only=True, gc=False):
     """What is held of one FN: the row that a transaction locks before it inserts.
 
-    `facts` is the JSON of `SequenceFacts`, empty while no document of this generation was accepted.
+    `facts` is the JSON of `SequenceFacts`, empty while no document of this generation was accepted. `watched_alone`
+    is the business of whoever watches it.
     """
 
     fn: str
@@ -93,6 +94,7 @@ class FnState(msgspec.Struct, kw_only=True, gc=False):
     user_inn: str | None = None
     last_received_at: datetime | None = None
     facts: bytes = b""
+    watched_alone: bool = False
 
 
 class StoredDocument(msgspec.Struct, frozen=True, kw_only=True, gc=False):

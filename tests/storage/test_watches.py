@@ -19,6 +19,7 @@ from tests.storage.arrivals import arrival, ledger
 from tests.storage.watched import DAY, HOUR, REGISTER, START, TAXPAYER, body, watched
 
 if TYPE_CHECKING:
+    from ofd_gateway.ledger import Arrival
     from tests.storage.watched import Watched
 
 OTHER_FN = "8710000100000002"
@@ -138,17 +139,19 @@ async def test_a_register_keeps_its_watch_with_another_fn(dsn: str) -> None:
 
 
 async def test_documents_of_many_registers_in_one_batch(dsn: str) -> None:
-    """Each register once, whatever the order, also when two batches meet in it."""
-    async with watched(dsn) as scene:
-        fns = [str(8710000100000000 + number) for number in range(20)]
-        batches = [[arrival(fn, fd, received_at=START) for fn in order for fd in (1, 2)] for order in (fns, fns[::-1])]
-        other = [arrival(fn, fd, received_at=START) for fn in fns[::-1] for fd in (3, 4)]
-        async with watched(dsn) as second:
-            await asyncio.gather(
-                scene.commits.commit(batches[0], ledger(), START), second.commits.commit(other, ledger(), START)
-            )
-        rows = await scene.fetch("SELECT subject, customer_inn FROM watches")
-        assert [tuple(row) for row in rows] == [(f"rnm:{REGISTER}", TAXPAYER)]
+    """Each watch once, whatever the order, also when two batches meet in it."""
+
+    def one(number: int, fd: int) -> Arrival:
+        fn, register = str(8710000100000000 + number), f"{number:016}"
+        return arrival(fn, fd, body=body(fn, fd, 3, register, START), received_at=START)
+
+    async with watched(dsn) as scene, watched(dsn) as second:
+        forth = [one(number, fd) for number in range(20) for fd in (1, 2)]
+        back = [one(number, fd) for number in reversed(range(20)) for fd in (3, 4)]
+        await asyncio.gather(scene.commits.commit(forth, ledger(), START), second.commits.commit(back, ledger(), START))
+        found = await states(scene)
+        assert list(found) == [f"rnm:{number:016}" for number in range(20)]
+        assert {facts.fns[-1].max_fd for facts in found.values()} == {4}
 
 
 async def test_a_repeat_changes_nothing(dsn: str) -> None:
@@ -272,3 +275,27 @@ async def test_watches_are_locked_and_due_ones_found_by_index(dsn: str) -> None:
         assert "Seq Scan" not in plan
         assert "Index" in plan
     await connection.close()
+
+
+async def test_registers_that_share_a_number_are_watched_alone(dsn: str) -> None:
+    """As test registers do: whoever goes on beside another is no FN that was replaced."""
+    async with watched(dsn) as scene:
+        for fn in (PLAIN_FN, OTHER_FN) * 3:
+            await scene.document(fn)
+            scene.now += timedelta(seconds=1)
+        found = await states(scene)
+        assert list(found) == [f"fn:{PLAIN_FN}", f"rnm:{REGISTER}"]
+        assert [fn.number for fn in found[f"rnm:{REGISTER}"].fns] == [OTHER_FN]
+        assert [(fn.number, fn.max_fd, fn.in_use) for fn in found[f"fn:{PLAIN_FN}"].fns] == [(PLAIN_FN, 3, True)]
+        await scene.pass_time(DAY)
+        assert [alert[1] for alert in await scene.alerts(SILENT)] == [REGISTER, REGISTER]
+
+
+async def test_one_watched_alone_joins_the_register_it_names_next(dsn: str) -> None:
+    async with watched(dsn) as scene:
+        for fn in (PLAIN_FN, OTHER_FN, PLAIN_FN):
+            await scene.document(fn)
+        await scene.document(PLAIN_FN, register=OTHER_REGISTER)
+        found = await states(scene)
+        assert list(found) == [f"rnm:{REGISTER}", f"rnm:{OTHER_REGISTER}"]
+        assert [fn.max_fd for fn in found[f"rnm:{OTHER_REGISTER}"].fns] == [3]

@@ -20,14 +20,14 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from ofd_gateway.ledger import Arrival, BatchDecision, DocumentKey, Ledger, QuarantineRow
-    from ofd_gateway.storage.watches import OnWatched, RuleBook, WatchOutcome
+    from ofd_gateway.storage.watches import OnWatched, RuleBook
 
 __all__ = ["CommitConnection", "Watching"]
 
 _CONNECT_TIMEOUT_S: Final = 3.0
 
 _LOCK_STATES: Final = """
-SELECT fn, generation, max_fd, registration_number, user_inn, last_received_at, facts
+SELECT fn, generation, max_fd, registration_number, user_inn, last_received_at, facts, watched_alone
 FROM fn_states WHERE fn = ANY($1::text[]) ORDER BY fn FOR UPDATE
 """
 _ADD_STATES: Final = """
@@ -38,9 +38,11 @@ ON CONFLICT DO NOTHING
 _WRITE_STATES: Final = """
 UPDATE fn_states SET
     generation = s.generation, max_fd = s.max_fd, registration_number = s.registration_number, user_inn = s.user_inn,
-    last_received_at = s.last_received_at, facts = s.facts
-FROM unnest($1::text[], $2::int[], $3::bigint[], $4::text[], $5::text[], $6::timestamptz[], $7::bytea[])
-    AS s (fn, generation, max_fd, registration_number, user_inn, last_received_at, facts)
+    last_received_at = s.last_received_at, facts = s.facts,
+    watched_alone = s.watched_alone
+FROM unnest($1::text[], $2::int[], $3::bigint[], $4::text[], $5::text[], $6::timestamptz[], $7::bytea[],
+            $8::boolean[])
+    AS s (fn, generation, max_fd, registration_number, user_inn, last_received_at, facts, watched_alone)
 WHERE fn_states.fn = s.fn AND fn_states.fn = ANY($1)
 """
 # The limit keeps the planner from joining: it does not see that each key needs one partition only, and would read all.
@@ -140,8 +142,9 @@ class CommitConnection:
                     former = {fn: state.registration_number for fn, state in states.items()}
                     stored = await _find_stored(connection, ledger.lookups(arrivals, states), states)
                     decided = ledger.decide(arrivals, states, stored, now)
+                    watches = await self._observe(connection, decided, former, states, now)
                     await _write(connection, decided)
-                    outcome = await self._watch(connection, decided, former, now)
+                    outcome = await watches.write(now) if watches is not None else None
                     sent = True
                     answer = await connection.execute("COMMIT")
             except CONNECTION_ERRORS as error:
@@ -156,18 +159,19 @@ class CommitConnection:
                 self._watching.on_watched(outcome)
             return decided
 
-    async def _watch(
+    async def _observe(
         self,
         connection: asyncpg.Connection[asyncpg.Record],
         decided: BatchDecision,
         former: dict[str, str | None],
+        states: dict[str, FnState],
         now: datetime,
-    ) -> WatchOutcome | None:
+    ) -> WatchTransaction | None:
         if self._watching is None:
             return None
         watches = WatchTransaction(connection, self._watching.rules)
-        await observe(watches, decided, former, now)
-        return await watches.write(now)
+        await observe(watches, decided, former, states, now)
+        return watches
 
     async def _quarantine(self, rows: Sequence[QuarantineRow]) -> None:
         async with self._busy:
@@ -233,6 +237,7 @@ async def _locked(connection: asyncpg.Connection[asyncpg.Record], fns: Iterable[
             user_inn=row[4],
             last_received_at=row[5],
             facts=row[6],
+            watched_alone=row[7],
         )
         for row in rows
     }
@@ -265,6 +270,7 @@ async def _write(connection: asyncpg.Connection[asyncpg.Record], decided: BatchD
             [state.user_inn for state in decided.states],
             [state.last_received_at for state in decided.states],
             [state.facts for state in decided.states],
+            [state.watched_alone for state in decided.states],
         )
 
 

@@ -5,44 +5,61 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ofd_gateway.alerts import ConflictSeen, DocumentAccepted, FnDetached
-from ofd_gateway.ledger import Verdict
+from ofd_gateway.alerts.facts import RegisterFacts
+from ofd_gateway.ledger import REGISTRATION_CODES, Verdict
 from ofd_gateway.storage.watches import key_of_fn, key_of_register
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
 
-    from ofd_gateway.ledger import BatchDecision
+    from ofd_gateway.alerts import State
+    from ofd_gateway.ledger import BatchDecision, FnState
     from ofd_gateway.storage.watches import WatchTransaction
 
 __all__ = ["observe"]
 
 
 async def observe(
-    watches: WatchTransaction, decided: BatchDecision, former: Mapping[str, str | None], now: datetime
+    watches: WatchTransaction,
+    decided: BatchDecision,
+    former: Mapping[str, str | None],
+    states: Mapping[str, FnState],
+    now: datetime,
 ) -> None:
     """Locks the watches of the batch and steps them, document by document.
 
     `former` holds the registration number that each FN was known under before the batch. An FN that names its register
-    for the first time brings along what was kept of it; one that names another register leaves the former.
+    for the first time brings along what was kept of it; one that names another register leaves the former. One that
+    goes on after another FN took its place shares its number with another register, as test registers do, and is
+    watched alone from then on; `states` is told so.
     """
     items = _items(decided)
     if not items:
         return
     registers = {fn: former[fn] for fn in {fn for fn, _, _ in items}}
     first_told = {fn: told for fn, told, _ in reversed(items)}
-    unnamed = {fn for fn, known in registers.items() if known is None}
+    alone = {fn for fn in registers if states[fn].watched_alone}
+    unnamed = {fn for fn, known in registers.items() if known is None} - alone
+    named = {told for fn, told, _ in items if told and (fn not in alone or told != registers[fn])}
+    named |= {known for fn, known in registers.items() if known and fn not in alone}
     await watches.lock(
-        {key_of_register(number) for number in [*registers.values(), *(told for _, told, _ in items)] if number}
-        | {key_of_fn(fn) for fn in unnamed if not first_told[fn]},
+        {key_of_register(number) for number in named}
+        | {key_of_fn(fn) for fn in alone | {fn for fn in unnamed if not first_told[fn]}},
         if_there={key_of_fn(fn) for fn in unnamed if first_told[fn]},
     )
     for fn, told, event in items:
         known = registers[fn]
         if told and told != known:
-            _move(watches, fn, known, told, event.at, now)
+            _move(watches, fn, None if states[fn].watched_alone else known, told, event.at, now)
             registers[fn] = known = told
-        watches.step(key_of_register(known) if known else key_of_fn(fn), event, now)
+            states[fn].watched_alone = False
+        elif known and not states[fn].watched_alone and _goes_on_beside(watches.state(key_of_register(known)), event):
+            watches.step(key_of_register(known), FnDetached(at=event.at, fn=fn), now)
+            await watches.lock({key_of_fn(fn)})
+            states[fn].watched_alone = True
+        alone_or_unnamed = states[fn].watched_alone or not known
+        watches.step(key_of_fn(fn) if alone_or_unnamed else key_of_register(known or ""), event, now)
 
 
 def _items(decided: BatchDecision) -> list[tuple[str, str | None, DocumentAccepted | ConflictSeen]]:
@@ -73,3 +90,13 @@ def _move(watches: WatchTransaction, fn: str, known: str | None, told: str, at: 
         watches.step(key_of_register(known), FnDetached(at=at, fn=fn), now)
     elif key_of_fn(fn) in watches:
         watches.adopt(key_of_register(told), key_of_fn(fn))
+
+
+def _goes_on_beside(state: State, event: DocumentAccepted | ConflictSeen) -> bool:
+    """Whether another FN has taken the place of this one, which speaks nevertheless; a registration report may."""
+    facts = state.facts
+    if not isinstance(event, DocumentAccepted) or not isinstance(facts, RegisterFacts) or not facts.fns:
+        return False
+    if facts.fns[-1].number == event.fn or event.document.code in REGISTRATION_CODES:
+        return False
+    return all(fn.number != event.fn or event.fd > fn.max_fd for fn in facts.fns)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import re
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
 
 import asyncpg
@@ -12,15 +13,15 @@ import msgspec
 from ofd_gateway.ledger import DocumentRow, FnState, StoredDocument
 from ofd_gateway.storage.database import CONNECTION_ERRORS, check_durability
 from ofd_gateway.storage.errors import DatabaseUnsafe, StoreFailed
-from ofd_gateway.storage.observations import observe
-from ofd_gateway.storage.watches import WatchTransaction
+from ofd_gateway.storage.observations import likely_keys, observe
+from ofd_gateway.storage.watches import WRITE_WATCHES, WatchTransaction
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine, Iterable, Sequence
     from datetime import datetime
 
     from ofd_gateway.ledger import Arrival, BatchDecision, DocumentKey, Ledger, QuarantineRow
-    from ofd_gateway.storage.watches import OnWatched, RuleBook
+    from ofd_gateway.storage.watches import OnWatched, RuleBook, WatchOutcome
 
 __all__ = ["CommitConnection", "Watching"]
 
@@ -29,6 +30,17 @@ _CONNECT_TIMEOUT_S: Final = 3.0
 _LOCK_STATES: Final = """
 SELECT fn, generation, max_fd, registration_number, user_inn, last_received_at, facts, watched_alone
 FROM fn_states WHERE fn = ANY($1::text[]) ORDER BY fn FOR UPDATE
+"""
+# The watches that the documents name are locked along, after the FNs: generation -1 marks their rows.
+_LOCK_ALL: Final = """
+WITH f AS MATERIALIZED (
+    SELECT fn, generation, max_fd, registration_number, user_inn, last_received_at, facts, watched_alone
+    FROM fn_states WHERE fn = ANY($1::text[]) ORDER BY fn FOR UPDATE
+), w AS MATERIALIZED (
+    SELECT subject, customer_inn, state FROM watches WHERE subject = ANY($2::text[]) ORDER BY subject FOR UPDATE
+)
+SELECT * FROM f
+UNION ALL SELECT subject, -1, 0, customer_inn, NULL, NULL, state, false FROM w
 """
 _ADD_STATES: Final = """
 INSERT INTO fn_states (fn, generation, max_fd, facts)
@@ -80,6 +92,17 @@ INSERT INTO quarantine (fn, fd, reason, detail, received_at, peer, connection_id
 SELECT * FROM unnest($1::text[], $2::bigint[], $3::text[], $4::text[], $5::timestamptz[], $6::text[], $7::text[],
                      $8::bytea[])
 """
+
+
+def _after(count: int, statement: str) -> str:
+    """The statement with its parameters numbered from beyond `count`."""
+    return re.sub(r"\$(\d+)", lambda found: f"${int(found[1]) + count}", statement)
+
+
+_WRITE_ALL: Final = (
+    f"WITH added AS ({_ADD_DOCUMENTS}), kept AS ({_after(24, _WRITE_STATES)}) {_after(32, WRITE_WATCHES)}"
+)
+"""Documents, states and watches in one statement: each way to the server costs as much as a commit does."""
 
 _QUARANTINE_TEXTS: Final = (0, 2, 3, 5, 6)
 """Columns of a quarantine row that are text: fn, reason, detail, peer, connection_id."""
@@ -138,13 +161,14 @@ class CommitConnection:
             try:
                 async with asyncio.timeout(self._timeout_s):
                     await connection.execute("BEGIN")
-                    states = await _lock_states(connection, {arrival.container.fn for arrival in arrivals})
+                    watches = WatchTransaction(connection, self._watching.rules) if self._watching else None
+                    states = await _lock_states(connection, arrivals, watches)
                     former = {fn: state.registration_number for fn, state in states.items()}
                     stored = await _find_stored(connection, ledger.lookups(arrivals, states), states)
                     decided = ledger.decide(arrivals, states, stored, now)
-                    watches = await self._observe(connection, decided, former, states, now)
-                    await _write(connection, decided)
-                    outcome = await watches.write(now) if watches is not None else None
+                    if watches is not None:
+                        await observe(watches, decided, former, states, now)
+                    outcome = await _write(connection, decided, watches, now)
                     sent = True
                     answer = await connection.execute("COMMIT")
             except CONNECTION_ERRORS as error:
@@ -158,20 +182,6 @@ class CommitConnection:
             if outcome and self._watching is not None:
                 self._watching.on_watched(outcome)
             return decided
-
-    async def _observe(
-        self,
-        connection: asyncpg.Connection[asyncpg.Record],
-        decided: BatchDecision,
-        former: dict[str, str | None],
-        states: dict[str, FnState],
-        now: datetime,
-    ) -> WatchTransaction | None:
-        if self._watching is None:
-            return None
-        watches = WatchTransaction(connection, self._watching.rules)
-        await observe(watches, decided, former, states, now)
-        return watches
 
     async def _quarantine(self, rows: Sequence[QuarantineRow]) -> None:
         async with self._busy:
@@ -217,17 +227,24 @@ class CommitConnection:
             connection.terminate()
 
 
-async def _lock_states(connection: asyncpg.Connection[asyncpg.Record], fns: set[str]) -> dict[str, FnState]:
-    states = await _locked(connection, fns)
+async def _lock_states(
+    connection: asyncpg.Connection[asyncpg.Record], arrivals: Sequence[Arrival], watches: WatchTransaction | None
+) -> dict[str, FnState]:
+    fns = {arrival.container.fn for arrival in arrivals}
+    if watches is None:
+        states = _states(await connection.fetch(_LOCK_STATES, sorted(fns)))
+    else:
+        rows = await connection.fetch(_LOCK_ALL, sorted(fns), sorted(likely_keys(arrivals)))
+        states = _states(row for row in rows if row[1] >= 0)
+        watches.take([(row[0], row[3], row[6]) for row in rows if row[1] < 0])
     missing = fns - states.keys()
     if missing:
         await connection.execute(_ADD_STATES, sorted(missing))
-        states.update(await _locked(connection, missing))
+        states.update(_states(await connection.fetch(_LOCK_STATES, sorted(missing))))
     return states
 
 
-async def _locked(connection: asyncpg.Connection[asyncpg.Record], fns: Iterable[str]) -> dict[str, FnState]:
-    rows = await connection.fetch(_LOCK_STATES, sorted(fns))
+def _states(rows: Iterable[asyncpg.Record]) -> dict[str, FnState]:
     return {
         row[0]: FnState(
             fn=row[0],
@@ -255,23 +272,36 @@ async def _find_stored(
     return found
 
 
-async def _write(connection: asyncpg.Connection[asyncpg.Record], decided: BatchDecision) -> None:
-    if decided.documents:
-        await connection.execute(_ADD_DOCUMENTS, *_columns(decided.documents))
+async def _write(
+    connection: asyncpg.Connection[asyncpg.Record],
+    decided: BatchDecision,
+    watches: WatchTransaction | None,
+    now: datetime,
+) -> WatchOutcome | None:
     if decided.quarantined:
         await _add_quarantined(connection, decided.quarantined)
-    if decided.states:
-        await connection.execute(
-            _WRITE_STATES,
-            [state.fn for state in decided.states],
-            [state.generation for state in decided.states],
-            [state.max_fd for state in decided.states],
-            [state.registration_number for state in decided.states],
-            [state.user_inn for state in decided.states],
-            [state.last_received_at for state in decided.states],
-            [state.facts for state in decided.states],
-            [state.watched_alone for state in decided.states],
-        )
+    documents = _columns(decided.documents) if decided.documents else None
+    watched = watches.columns() if watches is not None else None
+    if watches is not None and watched is not None and documents is not None:
+        await connection.execute(_WRITE_ALL, *documents, *_state_columns(decided.states), *watched)
+        return watches.failures()
+    if documents is not None:
+        await connection.execute(_ADD_DOCUMENTS, *documents)
+        await connection.execute(_WRITE_STATES, *_state_columns(decided.states))
+    return await watches.write(now) if watches is not None else None
+
+
+def _state_columns(states: Sequence[FnState]) -> tuple[list[Any], ...]:
+    return (
+        [state.fn for state in states],
+        [state.generation for state in states],
+        [state.max_fd for state in states],
+        [state.registration_number for state in states],
+        [state.user_inn for state in states],
+        [state.last_received_at for state in states],
+        [state.facts for state in states],
+        [state.watched_alone for state in states],
+    )
 
 
 def _columns(rows: list[DocumentRow]) -> list[tuple[Any, ...]]:

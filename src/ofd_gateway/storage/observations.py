@@ -10,14 +10,24 @@ from ofd_gateway.ledger import REGISTRATION_CODES, Verdict
 from ofd_gateway.storage.watches import key_of_fn, key_of_register
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
     from datetime import datetime
 
     from ofd_gateway.alerts import State
-    from ofd_gateway.ledger import BatchDecision, FnState
+    from ofd_gateway.ledger import Arrival, BatchDecision, FnState
     from ofd_gateway.storage.watches import WatchTransaction
 
-__all__ = ["observe"]
+__all__ = ["likely_keys", "observe"]
+
+
+def likely_keys(arrivals: Iterable[Arrival]) -> set[str]:
+    """The keys of the watches that these documents are about, as far as they tell themselves."""
+    keys = set()
+    for arrival in arrivals:
+        keys.add(key_of_fn(arrival.container.fn))
+        if arrival.document.registration_number:
+            keys.add(key_of_register(arrival.document.registration_number.replace("\0", "")))
+    return keys
 
 
 async def observe(

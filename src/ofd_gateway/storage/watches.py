@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 import msgspec
 
@@ -23,17 +23,18 @@ from ofd_gateway.alerts.state import StateUnreadable, customer_of
 from ofd_gateway.storage.alert_records import Finding, note_news, record_findings
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from datetime import datetime
-
-    import asyncpg
 
     from ofd_gateway.alerts import Event, Parameters
     from ofd_gateway.alerts.notices import NoticeParameters
     from ofd_gateway.storage.migrations import Connection
 
 __all__ = [
+    "WRITE_WATCHES",
     "OnWatched",
     "RuleBook",
+    "WatchColumns",
     "WatchOutcome",
     "WatchTransaction",
     "key_of_customer",
@@ -55,7 +56,7 @@ _ADD: Final = """
 INSERT INTO watches (subject, state) SELECT subject, ''::bytea FROM unnest($1::text[]) AS missing (subject)
 ORDER BY subject ON CONFLICT DO NOTHING
 """
-_WRITE: Final = """
+WRITE_WATCHES: Final = """
 UPDATE watches SET customer_inn = w.customer_inn, state = w.state, next_check_at = w.next_check_at
 FROM unnest($1::text[], $2::text[], $3::bytea[], $4::timestamptz[]) AS w (subject, customer_inn, state, next_check_at)
 WHERE watches.subject = w.subject AND watches.subject = ANY($1)
@@ -70,6 +71,10 @@ WHERE alerts.watch = o.watch AND alerts.watch = ANY($1) AND resolved_at IS NULL
   AND alerts.customer_inn IS DISTINCT FROM o.customer_inn
 RETURNING alerts.customer_inn
 """
+
+
+WatchColumns = tuple[list[str], list[str | None], list[bytes], list["datetime | None"]]
+"""The arguments of WRITE_WATCHES."""
 
 
 class RuleBook(Protocol):
@@ -145,16 +150,28 @@ class WatchTransaction:
 
     async def lock(self, keys: set[str], *, if_there: set[str] | None = None) -> None:
         """Locks the watches under these keys, which are made when they do not exist, and those of `if_there`."""
-        self._read(await self._connection.fetch(_LOCK, sorted(keys | (if_there or set()))))
+        wanted = sorted((keys | (if_there or set())) - self._watches.keys())
+        if wanted:
+            self.take(await self._connection.fetch(_LOCK, wanted))
         missing = sorted(keys - self._watches.keys())
         if missing:
             await self._connection.execute(_ADD, missing)
-            self._read(await self._connection.fetch(_LOCK, missing))
+            self.take(await self._connection.fetch(_LOCK, missing))
+
+    def take(self, rows: Iterable[Any]) -> None:
+        """Takes over rows that the caller has locked: subject, customer's INN, state."""
+        for key, customer_inn, stored in rows:
+            try:
+                state = decode_state(stored) if stored else _first_state(key)
+            except StateUnreadable as error:
+                self._failures.append((key, RuleFailure(_STORAGE, error)))
+                state = _first_state(key)
+            self._watches[key] = _Watch(state, customer_inn)
 
     async def lock_due(self, now: datetime, limit: int) -> list[str]:
         """Locks the watches whose moment has come, earliest first, without those another transaction holds."""
         rows = await self._connection.fetch(_LOCK_DUE, now, limit)
-        self._read(rows)
+        self.take(rows)
         return [row[0] for row in rows]
 
     def __contains__(self, key: str) -> bool:
@@ -193,16 +210,31 @@ class WatchTransaction:
         self._removed.append(joining)
         self._moved.append((joining, key))
 
+    def columns(self) -> WatchColumns | None:
+        """The rows to write when there is nothing else to do, for a caller that writes them along with its own.
+
+        None: there is; call `write`.
+        """
+        stepped = self._stepped()
+        if self._findings or self._removed or any(map(_has_another_owner, stepped.values())):
+            return None
+        return _columns(stepped)
+
+    def failures(self) -> WatchOutcome:
+        """The outcome when `columns` are written: nothing was found, but something may have failed."""
+        return WatchOutcome(findings=(), failures=tuple(self._failures))
+
     async def write(self, now: datetime) -> WatchOutcome:
         """Writes what was stepped. The outcome is true once the caller's COMMIT has returned."""
-        stepped = {key: watch for key, watch in self._watches.items() if watch.stepped}
-        if not self._findings and not self._removed and not any(map(_has_another_owner, stepped.values())):
-            await self._write_states(stepped)
-            return WatchOutcome(findings=(), failures=tuple(self._failures))
+        columns = self.columns()
+        if columns is not None:
+            await self._write_states(columns)
+            return self.failures()
+        stepped = self._stepped()
         await self._connection.execute("SAVEPOINT watches")
         try:
             await self._write_findings(now)
-            await self._write_states(stepped)
+            await self._write_states(_columns(stepped))
             await self._give_alerts(stepped, now)
         except Exception as error:  # noqa: BLE001  reported; on a lost connection the next statement raises too
             await self._connection.execute("ROLLBACK TO SAVEPOINT watches")
@@ -212,14 +244,8 @@ class WatchTransaction:
         await self._connection.execute("RELEASE SAVEPOINT watches")
         return WatchOutcome(findings=tuple(self._findings), failures=tuple(self._failures))
 
-    def _read(self, rows: list[asyncpg.Record]) -> None:
-        for key, customer_inn, stored in rows:
-            try:
-                state = decode_state(stored) if stored else _first_state(key)
-            except StateUnreadable as error:
-                self._failures.append((key, RuleFailure(_STORAGE, error)))
-                state = _first_state(key)
-            self._watches[key] = _Watch(state, customer_inn)
+    def _stepped(self) -> dict[str, _Watch]:
+        return {key: watch for key, watch in self._watches.items() if watch.stepped}
 
     async def _write_findings(self, now: datetime) -> None:
         for former, key in self._moved:
@@ -228,15 +254,9 @@ class WatchTransaction:
             await self._connection.execute(_REMOVE, self._removed)
         await record_findings(self._connection, self._findings, self._rules.notices, now)
 
-    async def _write_states(self, stepped: dict[str, _Watch]) -> None:
-        if stepped:
-            await self._connection.execute(
-                _WRITE,
-                list(stepped),
-                [customer_of(watch.state) for watch in stepped.values()],
-                [encode_state(watch.state) for watch in stepped.values()],
-                [watch.state.next_check_at for watch in stepped.values()],
-            )
+    async def _write_states(self, columns: WatchColumns) -> None:
+        if columns[0]:
+            await self._connection.execute(WRITE_WATCHES, *columns)
 
     async def _give_alerts(self, stepped: dict[str, _Watch], now: datetime) -> None:
         """Open alerts go to the customer that their register has by now, and are news to it."""
@@ -246,6 +266,15 @@ class WatchTransaction:
         rows = await self._connection.fetch(_GIVE_ALERTS, list(given), list(given.values()))
         owners = {row[0] for row in rows if row[0] is not None}
         await note_news(self._connection, {(owner, Urgency.PROMPT) for owner in owners}, now, self._rules.notices)
+
+
+def _columns(stepped: dict[str, _Watch]) -> WatchColumns:
+    return (
+        list(stepped),
+        [customer_of(watch.state) for watch in stepped.values()],
+        [encode_state(watch.state) for watch in stepped.values()],
+        [watch.state.next_check_at for watch in stepped.values()],
+    )
 
 
 def _has_another_owner(watch: _Watch) -> bool:

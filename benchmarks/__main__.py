@@ -14,7 +14,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import ceiling, idle, micro
+from benchmarks import ceiling, deadlines, idle, micro
 from benchmarks.gateway import Gateway, running_gateway
 
 
@@ -25,14 +25,17 @@ def main() -> int:
     parser.add_argument("--connections", type=int, default=100)
     parser.add_argument("--workers", type=int, default=1)
     parser.add_argument("--idle", type=int, default=1000, help="idle connections for the memory figure")
-    parser.add_argument("--only", choices=["micro", "e2e"], help="only one part")
+    parser.add_argument("--registers", type=int, default=100_000, help="registers with armed deadlines")
+    parser.add_argument("--only", choices=["micro", "e2e", "deadlines"], help="only one part")
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
     figures: dict[str, Any] = {"machine": _machine()}
-    if options.only != "e2e":
+    if options.only in (None, "micro"):
         figures["micro"] = micro.measure()
-    if options.only != "micro":
+    if options.only in (None, "e2e"):
         figures["e2e"] = _end_to_end(options)
+    if options.only in (None, "deadlines"):
+        figures["deadlines"] = deadlines.measure(registers=options.registers)
     _print(figures)
     if options.json is not None:
         options.json.write_text(json.dumps(figures, indent=2))
@@ -93,6 +96,9 @@ def _print(figures: dict[str, Any]) -> None:
             table.add_row(
                 f"{name} of a ten-item receipt", f"{small[key]:.1f} µs", f"{oracle / small[key]:.1f} x", "construct"
             )
+        for key, name in (("step_us", "rules of an ordinary receipt"), ("step_stored_us", "  with its stored state")):
+            share = f"{small[key] / small['decode_us']:.0%}"
+            table.add_row(name, f"{small[key]:.1f} µs", share, "decode")
     if "e2e" in figures:
         whole = figures["e2e"]
         rows = whole["rows_per_second"]
@@ -111,6 +117,12 @@ def _print(figures: dict[str, Any]) -> None:
             "a commit",
         )
         table.add_row("memory of an idle connection", f"{whole['idle_bytes'] / 1024:.1f} KB", "", "")
+    if "deadlines" in figures:
+        armed = figures["deadlines"]
+        table.add_row(f"start with {armed['registers']:,} armed registers", f"{armed['started_s']:.2f} s", "", "")
+        table.add_row("  CPU at rest", f"{armed['cpu_share']:.2%}", "", "one core")
+        table.add_row("  memory of the gateway", f"{armed['resident_mb']:.0f} MB", "", "")
+        table.add_row("  a due one fires late by", f"{armed['late_s']:.2f} s", "", "")
     Console(width=110).print(table)
 
 

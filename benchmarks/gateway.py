@@ -31,10 +31,12 @@ class Gateway:
 
 
 @contextmanager
-def running_gateway(*, workers: int = 1, environment: dict[str, str] | None = None) -> Iterator[Gateway]:
-    """Starts `ofd-gateway serve` with the embedded database and stops it again."""
-    state_dir = Path(tempfile.mkdtemp(prefix="ofd-bench-"))
-    log_file = state_dir / "gateway.log"
+def running_gateway(
+    *, workers: int = 1, environment: dict[str, str] | None = None, state_dir: Path | None = None
+) -> Iterator[Gateway]:
+    """Starts `ofd-gateway serve` with the embedded database and stops it again; `state_dir` None: one for this time."""
+    home = Path(tempfile.mkdtemp(prefix="ofd-bench-"))
+    log_file = home / "gateway.log"
     with log_file.open("wb") as log:
         child = subprocess.Popen(
             [
@@ -45,7 +47,7 @@ def running_gateway(*, workers: int = 1, environment: dict[str, str] | None = No
                 "--http",
                 "127.0.0.1:0",
                 "--state-dir",
-                str(state_dir / "state"),
+                str(state_dir or home / "state"),
                 "--workers",
                 str(workers),
             ],
@@ -57,7 +59,7 @@ def running_gateway(*, workers: int = 1, environment: dict[str, str] | None = No
     finally:
         child.send_signal(signal.SIGTERM)
         child.wait(30)
-        shutil.rmtree(state_dir, ignore_errors=True)
+        shutil.rmtree(home, ignore_errors=True)
 
 
 def _await_ready(child: subprocess.Popen[bytes], log_file: Path) -> Gateway:

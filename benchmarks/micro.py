@@ -7,6 +7,15 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from benchmarks.frames import fn_number, message, receipt_body
+from ofd_gateway.alerts import (
+    DocumentAccepted,
+    Parameters,
+    State,
+    decode_state,
+    encode_state,
+    register_state,
+    step,
+)
 from ofd_gateway.ffd import decode
 from ofd_gateway.ffd.checks import check
 from ofd_gateway.ffd.declaration import DOCUMENT
@@ -31,13 +40,29 @@ def measure() -> dict[str, float]:
         connection.receive(whole)
         connection.next_event()
 
+    state, receipt = _state_of_a_busy_register(), decode(receipt_body(fn_number(1), 3))
+    event = DocumentAccepted(at=NOW, fn=fn_number(1), fd=3, document=receipt)
+    parameters = Parameters()
+    stored = encode_state(state)
+
     return {
+        "step_us": _best(lambda: step(state, event, NOW, parameters)),
+        "step_stored_us": _best(lambda: encode_state(step(decode_state(stored), event, NOW, parameters).state)),
         "crc_us": _best(lambda: crc16(container)),
         "message_us": _best(parse_message),
         "decode_us": _best(lambda: decode(body)),
         "decode_and_checks_us": _best(lambda: check(decode(body), now=NOW)),
         "construct_us": _best(lambda: DOCUMENT.parse(body), number=100),
     }
+
+
+def _state_of_a_busy_register() -> State:
+    state = register_state("0000000000024136")
+    for fd in (1, 2):
+        document = decode(receipt_body(fn_number(1), fd))
+        event = DocumentAccepted(at=NOW, fn=fn_number(1), fd=fd, document=document)
+        state = step(state, event, NOW, Parameters()).state
+    return state
 
 
 def _best(call: Callable[[], object], *, number: int = 2000) -> float:

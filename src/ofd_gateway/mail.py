@@ -23,6 +23,7 @@ Stage = Literal["connect", "tls", "auth", "sender", "recipient", "data", "file"]
 _LONGEST_REPLY: Final = 500
 _WHOLE_PER_COMMAND: Final = 10
 """The whole transaction may take so many times what one answer may."""
+_QUIT_TIMEOUT_S: Final = 2.0
 _UNSAFE: Final = re.compile(r"[^A-Za-z0-9.@=+-]")
 
 
@@ -97,11 +98,14 @@ class SmtpServer:
         at = _Progress()
         try:
             async with asyncio.timeout(self._timeout_s * _WHOLE_PER_COMMAND):
-                return await self._transact(client, at, sender, address, message)
+                reply = await self._transact(client, at, sender, address, message)
         except aiosmtplib.SMTPResponseException as error:
             raise _judged(at.stage, error.code, error.message) from error
         except (aiosmtplib.SMTPException, OSError, TimeoutError, ssl.SSLError) as error:
             raise TransientFailure(at.stage, None, _line(str(error)) or type(error).__name__) from error
+        else:
+            await _quit(client)
+            return reply
         finally:
             client.close()
 
@@ -122,7 +126,6 @@ class SmtpServer:
         await client.rcpt(address)
         at.stage = "data"
         answer = await client.data(message)
-        await _quit(client)
         return Reply(answer.code, _line(answer.message))
 
 
@@ -182,7 +185,7 @@ def _line(text: str) -> str:
 async def _quit(client: aiosmtplib.SMTP) -> None:
     """Takes leave; the letter is delivered whatever the server says to that."""
     try:
-        await client.quit()
+        await client.quit(timeout=_QUIT_TIMEOUT_S)
     except (aiosmtplib.SMTPException, OSError, TimeoutError):
         return
 

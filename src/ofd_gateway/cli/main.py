@@ -16,6 +16,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "serve": ("ofd_gateway.cli.serve:serve", "принимать документы / take documents from registers"),
     "documents": ("ofd_gateway.cli.documents:app", "документы / stored documents"),
     "quarantine": ("ofd_gateway.cli.quarantine:app", "карантин / messages that were not accepted"),
+    "letters": ("ofd_gateway.cli.letters:app", "письма / letters about alerts"),
     "decode": ("ofd_gateway.cli.decode:decode_command", "разобрать сообщение / read a message, field by field"),
     "logs": ("ofd_gateway.cli.logs:logs", "читать журнал / read the log of a gateway"),
     "simulate": ("ofd_gateway.cli.simulate:simulate", "виртуальные кассы / virtual registers"),

@@ -116,6 +116,9 @@ CREATE UNIQUE INDEX alerts_open ON alerts (rule, subject, episode) WHERE resolve
 CREATE INDEX alerts_watch ON alerts (watch);
 CREATE INDEX alerts_customer_inn ON alerts (customer_inn, opened_at);
 CREATE INDEX alerts_opened_at ON alerts (opened_at);
+-- What a letter may tell: open alerts, and those that ended of late.
+CREATE INDEX alerts_to_tell ON alerts (customer_inn, resolved_at) WHERE type <> 'operator';
+CREATE INDEX alerts_to_tell_operator ON alerts (critical, resolved_at) WHERE type = 'operator';
 
 -- Every change of an alert: who (the engine or a person), when, why. What was told once is not told again.
 CREATE TABLE alert_changes (
@@ -174,6 +177,7 @@ CREATE TABLE letters (
 );
 
 CREATE INDEX letters_next_attempt_at ON letters (next_attempt_at) WHERE next_attempt_at IS NOT NULL;
+CREATE INDEX letters_held ON letters (address) WHERE state = 'queued' AND next_attempt_at IS NULL;
 CREATE INDEX letters_recipient ON letters (recipient, created_at);
 
 -- Which alerts a letter tells of, at which level and why (the name of a notices.NoticeReason).

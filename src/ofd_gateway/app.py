@@ -14,6 +14,9 @@ from typing import TYPE_CHECKING
 import structlog
 
 from ofd_gateway.alerts.deadlines import Deadlines
+from ofd_gateway.alerts.letters import Composer
+from ofd_gateway.alerts.letters.retry import RetryParameters
+from ofd_gateway.alerts.mailer import Mailer
 from ofd_gateway.alerts.reporting import AlertReporter
 from ofd_gateway.clock import SystemClock
 from ofd_gateway.crypto import EmulatorCrypto
@@ -22,6 +25,7 @@ from ofd_gateway.intake import Batcher, IntakeServer, Limits, QuarantineWriter, 
 from ofd_gateway.keys import load_or_create_key
 from ofd_gateway.ledger import Ledger
 from ofd_gateway.logs import configure_logs
+from ofd_gateway.mail import Maildir, SmtpServer
 from ofd_gateway.sockets import address_text, bind_socket
 from ofd_gateway.storage import (
     CONNECTION_ERRORS,
@@ -31,6 +35,9 @@ from ofd_gateway.storage import (
     Directory,
     DocumentStore,
     EmbeddedPostgres,
+    LetterPlanner,
+    LetterStore,
+    OperatorRecipient,
     ServiceRuns,
     Watching,
     masked_dsn,
@@ -43,6 +50,7 @@ if TYPE_CHECKING:
     import socket
     from collections.abc import Callable, Coroutine
 
+    from ofd_gateway.alerts.mailer import Transport
     from ofd_gateway.clock import Clock
     from ofd_gateway.metrics import Metrics
     from ofd_gateway.settings import Settings
@@ -64,6 +72,7 @@ EXIT_CONFIGURATION = 2
 EXIT_DATABASE = 3
 
 _READY_TIMEOUT_S = 2.0
+_LETTERS_AT_ONCE = 4
 
 
 def serve(settings: Settings) -> int:
@@ -162,7 +171,10 @@ async def run_gateway(
         directory = await _directory(settings, database)
         async with database.reading() as connection:
             await directory.take_over(connection, clock.now())
-        reporter = AlertReporter(metrics)
+        outbox = await Database.connect(dsn, application_name="ofd-gateway letters", pool_size=_LETTERS_AT_ONCE + 1)
+        stack.push_async_callback(outbox.close)
+        mailer = _mailer(settings, outbox, directory, metrics=metrics, clock=clock)
+        reporter = AlertReporter(metrics, on_news=mailer.wake)
         deadlines = Deadlines(
             DeadlineStore(database, directory, settings.alerts.incidents(), reporter), clock, CONNECTION_ERRORS
         )
@@ -175,6 +187,7 @@ async def run_gateway(
                 tasks.create_task(runs.beat(clock)),
                 tasks.create_task(directory.keep_fresh(database)),
                 tasks.create_task(deadlines.run()),
+                tasks.create_task(mailer.run()),
             ]
             if embedded is not None:
                 endless.append(tasks.create_task(embedded.watch()))
@@ -231,6 +244,41 @@ async def run_worker(
             await stop.wait()
             await end_registers()
             freshness.cancel()
+
+
+def _mailer(settings: Settings, database: Database, directory: Directory, *, metrics: Metrics, clock: Clock) -> Mailer:
+    smtp, alerts = settings.smtp, settings.alerts
+    planner = LetterPlanner(
+        database,
+        Composer(operator_name=settings.ofd.name, register_timezone=alerts.timezone),
+        sender=smtp.sender,
+        operator=OperatorRecipient(
+            emails=tuple(alerts.operator_emails), name=settings.ofd.name, timezone=alerts.timezone
+        ),
+        notices=directory.notices,
+        incident=alerts.incidents(),
+    )
+    transport: Transport = Maildir(settings.state_dir / "mail")
+    if smtp.host:
+        transport = SmtpServer(
+            smtp.host,
+            smtp.port,
+            tls=smtp.tls,
+            user=smtp.user,
+            password=smtp.password,
+            timeout_s=smtp.timeout.total_seconds(),
+        )
+    retry = RetryParameters(first=smtp.retry_min, longest=smtp.retry_max, attempts=smtp.attempts)
+    return Mailer(
+        planner,
+        LetterStore(database, directory.notices),
+        transport,
+        clock,
+        metrics,
+        sender=smtp.sender,
+        retry=retry,
+        parallel=_LETTERS_AT_ONCE,
+    )
 
 
 async def _directory(settings: Settings, database: Database) -> Directory:

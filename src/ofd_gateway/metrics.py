@@ -116,6 +116,12 @@ class Metrics:
         self.worker_restarts = Counter(
             "ofd_gateway_worker_restarts", "Times a dead worker was replaced", registry=registry
         )
+        self.letters = Counter(
+            "ofd_gateway_letters",
+            "Attempts with letters by outcome: sent, deferred, refused, address_dead, given_up, unplanned",
+            ["outcome"],
+            registry=registry,
+        )
         self.log_lines_dropped = Counter(
             "ofd_gateway_log_lines_dropped", "Log lines lost because nobody read them", registry=registry
         )

@@ -117,6 +117,8 @@ class SmtpSettings(Group):
     user: str = Field("", description="user, empty for none")
     password: str = Field("", repr=False, json_schema_extra=_SECRET, description="password of the user")
     sender: str = Field("ofd-gateway@localhost", min_length=3, description="address that letters come from")
+    timeout: Duration = Field(timedelta(seconds=30), description="for each answer of the server")
+    parallel: int = Field(4, ge=1, le=64, description="letters that one process sends at the same time")
     retry_min: Duration = Field(timedelta(seconds=30), description="first pause after a failure; it doubles")
     retry_max: Duration = Field(timedelta(hours=1), description="longest pause")
     attempts: int = Field(40, ge=1, description="attempts until a letter is given up")

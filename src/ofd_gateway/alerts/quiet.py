@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime, time, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import msgspec
 
@@ -13,7 +14,10 @@ if TYPE_CHECKING:
     from datetime import date
     from zoneinfo import ZoneInfo
 
-__all__ = ["QuietHours", "quiet_until"]
+__all__ = ["QuietHours", "parse_quiet_hours", "quiet_until"]
+
+_SPELT: Final = re.compile(r"([01]\d|2[0-3]):([0-5]\d)-([01]\d|2[0-4]):([0-5]\d)")
+_MINUTES_OF_DAY: Final = 1440
 
 
 class QuietHours(msgspec.Struct, frozen=True, gc=False):
@@ -22,6 +26,18 @@ class QuietHours(msgspec.Struct, frozen=True, gc=False):
     from_minute: int
     to_minute: int
     timezone: str
+
+
+def parse_quiet_hours(text: str, timezone: str) -> QuietHours:
+    """The quiet hours written like `22:00-08:00`, on the clock of that zone. Raises ValueError for anything else."""
+    found = _SPELT.fullmatch(text.strip())
+    if found is None:
+        raise ValueError(f"{text!r} are no quiet hours; write them like 22:00-08:00")
+    from_hour, from_minute, to_hour, to_minute = map(int, found.groups())
+    until = to_hour * 60 + to_minute
+    if until > _MINUTES_OF_DAY:
+        raise ValueError(f"{text!r}: a day ends at 24:00")
+    return QuietHours(from_minute=from_hour * 60 + from_minute, to_minute=until, timezone=timezone)
 
 
 def quiet_until(quiet: QuietHours | None, now: datetime) -> datetime | None:

@@ -27,6 +27,7 @@ __all__ = [
     "log_to_stderr",
     "parse_moment",
     "print_json",
+    "user_name",
     "with_database",
     "with_directory",
 ]
@@ -46,6 +47,17 @@ StateDirOption = Annotated[
 ]
 LimitOption = Annotated[int, typer.Option(min=0, max=2**63 - 1, help="The latest so many; 0 for all.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="One JSON document a line.", show_default=False)]
+
+
+def user_name() -> str:
+    """Who runs the command, for the record of what people change; a number where the machine knows no name."""
+    import getpass
+    import os
+
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError, ImportError):
+        return str(os.getuid())
 
 
 def with_database(

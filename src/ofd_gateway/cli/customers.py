@@ -14,6 +14,7 @@ from ofd_gateway.cli.context import (
     JsonOption,
     StateDirOption,
     fail,
+    user_name,
     with_database,
     with_directory,
 )
@@ -137,7 +138,7 @@ def set_customer(
         customer = msgspec.structs.replace(
             known, parameters=values.thresholds(known.parameters, threshold or []), changed_at=now, **told
         )
-        await book.change(customer, directory, now)
+        await book.change(customer, directory, now, who=user_name(), has_new_emails=email is not None)
         return customer
 
     _show(with_directory(work, config=config, database=database, state_dir=state_dir), as_json=as_json)

@@ -17,6 +17,8 @@ from ofd_gateway.storage.errors import (
     SchemaMismatch,
     StoreFailed,
 )
+from ofd_gateway.storage.letter_groups import LetterPlanner, OperatorRecipient
+from ofd_gateway.storage.letters import LetterStore
 from ofd_gateway.storage.migrations import migrate
 from ofd_gateway.storage.packages import Package, PackageBook
 from ofd_gateway.storage.registers import RegisterBook, RegisterRecord, RegisterSettings
@@ -36,7 +38,10 @@ __all__ = [
     "DocumentRecord",
     "DocumentStore",
     "EmbeddedPostgres",
+    "LetterPlanner",
+    "LetterStore",
     "MigrationChanged",
+    "OperatorRecipient",
     "Package",
     "PackageBook",
     "QuarantineRecord",

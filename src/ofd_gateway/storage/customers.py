@@ -10,6 +10,7 @@ import msgspec
 from ofd_gateway.alerts.notices import Urgency
 from ofd_gateway.errors import OfdGatewayError
 from ofd_gateway.storage.alert_records import note_news
+from ofd_gateway.storage.dead_addresses import revive
 from ofd_gateway.storage.owners import CustomerUnknown
 from ofd_gateway.storage.registers import pay_anew
 
@@ -79,11 +80,15 @@ class CustomerBook:
                 raise CustomerExists(customer.inn)
             await self._tell(connection, customer, directory, now)
 
-    async def change(self, customer: Customer, directory: Directory, now: datetime) -> None:
-        """Replaces what is known of a customer. Raises CustomerUnknown."""
+    async def change(
+        self, customer: Customer, directory: Directory, now: datetime, *, who: str, has_new_emails: bool
+    ) -> None:
+        """Replaces what is known of a customer. Addresses that are set anew live again. Raises CustomerUnknown."""
         async with self._database.reading() as connection, connection.transaction():
             if await connection.execute(_CHANGE, *_values(customer), now) == "UPDATE 0":
                 raise CustomerUnknown(customer.inn)
+            if has_new_emails:
+                await revive(connection, customer.inn, customer.emails, now, directory.notices, who=who)
             await self._tell(connection, customer, directory, now)
 
     async def get(self, inn: str) -> Customer | None:

@@ -1,0 +1,268 @@
+"""The shell that sends letters: plans what is due, hands it to the mail server, notes the answer, until cancelled."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import random
+from typing import TYPE_CHECKING, Final, Protocol
+
+import structlog
+
+from ofd_gateway.alerts.letters.delivery import Delivery, DeliveryOutcome, after_failure
+from ofd_gateway.alerts.letters.message import wire_address
+from ofd_gateway.errors import OfdGatewayError
+from ofd_gateway.mail import DeliveryFailure, PermanentFailure, TransientFailure
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+    from contextlib import AbstractAsyncContextManager
+    from datetime import datetime
+
+    from ofd_gateway.alerts.letters.delivery import Outgoing, Planned
+    from ofd_gateway.alerts.letters.retry import RetryParameters
+    from ofd_gateway.clock import Clock
+    from ofd_gateway.mail import Reply
+    from ofd_gateway.metrics import Metrics
+
+__all__ = ["Mailer", "Outbox", "Planner", "Taken", "Transport"]
+
+_LONGEST_SLEEP_S: Final = 1.0
+_SHORTEST_SLEEP_S: Final = 0.01
+_GRACE_S: Final = 3.0
+"""How long a letter in hand may still take when the mailer is cancelled."""
+
+
+class Planner(Protocol):
+    """What makes news into letters; the database."""
+
+    async def start(self, now: datetime) -> None:
+        """Notes what may have changed while nobody was there."""
+        ...
+
+    async def plan_due(self, now: datetime) -> Planned | None:
+        """Plans one group that is due; None when there is none."""
+        ...
+
+    async def next_due_at(self) -> datetime | None:
+        """When the next group is due."""
+        ...
+
+
+class Taken(Protocol):
+    """A letter that is locked for its taker."""
+
+    @property
+    def letter(self) -> Outgoing:
+        """The letter."""
+        ...
+
+    async def record(self, delivery: Delivery, now: datetime) -> None:
+        """Notes what became of the attempt."""
+        ...
+
+
+class Outbox(Protocol):
+    """Where letters wait; the database."""
+
+    def take(self, now: datetime) -> AbstractAsyncContextManager[Taken | None]:
+        """A letter that is due, locked for the length of an `async with`."""
+        ...
+
+    async def next_attempt_at(self) -> datetime | None:
+        """When the next letter is due."""
+        ...
+
+    async def hasten(self, now: datetime) -> None:
+        """Makes letters due that met no answer."""
+        ...
+
+
+class Transport(Protocol):
+    """What takes letters; a mail server or a folder."""
+
+    async def send(self, *, sender: str, address: str, message_id: str, message: bytes) -> Reply:
+        """Hands one letter over; raises DeliveryFailure."""
+        ...
+
+
+class Mailer:
+    """Sends the letters of one process; any number of processes share the outbox.
+
+    `sender` is the address of the envelope. `parallel` letters are sent at the same time. `draw` spreads the pauses.
+    """
+
+    def __init__(
+        self,
+        planner: Planner,
+        outbox: Outbox,
+        transport: Transport,
+        clock: Clock,
+        metrics: Metrics,
+        *,
+        sender: str,
+        retry: RetryParameters,
+        parallel: int = 4,
+        draw: Callable[[], float] = random.random,
+    ) -> None:
+        self._planner = planner
+        self._outbox = outbox
+        self._transport = transport
+        self._clock = clock
+        self._metrics = metrics
+        self._sender = wire_address(sender)
+        self._retry = retry
+        self._parallel = parallel
+        self._draw = draw
+        self._woken = asyncio.Event()
+        self._stopping = False
+        self._stalled = False
+        self._unreachable = False
+        self._misconfigured = False
+        self._log = structlog.get_logger()
+
+    def wake(self) -> None:
+        """There may be something to do now."""
+        self._woken.set()
+        self._woken = asyncio.Event()
+
+    async def run(self) -> None:
+        """Plans and sends until cancelled; a letter in hand is finished when the mail server is quick enough."""
+        planning = asyncio.create_task(self._plan())
+        senders = [
+            asyncio.create_task(self._endlessly(self._send_one, self._outbox.next_attempt_at))
+            for _ in range(self._parallel)
+        ]
+        try:
+            done, _ = await asyncio.wait([planning, *senders], return_when=asyncio.FIRST_COMPLETED)
+            for task in done:
+                task.result()
+        finally:
+            self._stopping = True
+            self.wake()
+            planning.cancel()
+            await asyncio.wait(senders, timeout=_GRACE_S)
+            for task in senders:
+                task.cancel()
+            await asyncio.wait([planning, *senders])
+
+    async def _plan(self) -> None:
+        started = False
+
+        async def step() -> bool:
+            nonlocal started
+            if not started:
+                await self._planner.start(self._clock.now())
+                started = True
+            return await self._plan_one()
+
+        await self._endlessly(step, self._planner.next_due_at)
+
+    async def _endlessly(
+        self, step: Callable[[], Awaitable[bool]], next_at: Callable[[], Awaitable[datetime | None]]
+    ) -> None:
+        """Takes steps while there are any; then sleeps until the next moment, at most a second."""
+        while not self._stopping:
+            woken = self._woken
+            sleep_s = _LONGEST_SLEEP_S
+            try:
+                if await step():
+                    self._goes_on()
+                    continue
+                moment = await next_at()
+                self._goes_on()
+                if moment is not None:
+                    sleep_s = max((moment - self._clock.now()).total_seconds(), _SHORTEST_SLEEP_S)
+            except OfdGatewayError as error:
+                self._stall(error)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(min(sleep_s, _LONGEST_SLEEP_S)):
+                    await woken.wait()
+
+    async def _plan_one(self) -> bool:
+        planned = await self._planner.plan_due(self._clock.now())
+        if planned is None:
+            return False
+        for address in planned.dead:
+            self._metrics.letters.labels(DeliveryOutcome.ADDRESS_DEAD.value).inc()
+            self._log.warning("letter.address_dead", recipient=planned.recipient, address=address)
+        if planned.failure is not None:
+            self._metrics.letters.labels("unplanned").inc()
+            self._log.error("letter.unplanned", recipient=planned.recipient, reason=planned.failure)
+        if planned.letters:
+            self.wake()
+        return True
+
+    async def _send_one(self) -> bool:
+        async with self._outbox.take(self._clock.now()) as taken:
+            if taken is None:
+                return False
+            letter = taken.letter
+            delivery = await self._deliver(letter)
+            await taken.record(delivery, self._clock.now())
+        await self._report(letter, delivery)
+        return True
+
+    async def _deliver(self, letter: Outgoing) -> Delivery:
+        try:
+            reply = await self._transport.send(
+                sender=self._sender,
+                address=wire_address(letter.address),
+                message_id=letter.message_id,
+                message=letter.message,
+            )
+        except DeliveryFailure as error:
+            failure: DeliveryFailure = error
+        except Exception as error:  # noqa: BLE001  one letter that nobody foresaw must not stop the others
+            failure = TransientFailure("connect", 0, repr(error))
+        else:
+            return Delivery(outcome=DeliveryOutcome.SENT, code=reply.code, reply=reply.text)
+        return after_failure(
+            stage=failure.stage,
+            code=failure.code,
+            reply=failure.reply,
+            permanent=isinstance(failure, PermanentFailure),
+            attempts=letter.attempts + 1,
+            retry=self._retry,
+            draw=self._draw(),
+        )
+
+    async def _report(self, letter: Outgoing, delivery: Delivery) -> None:
+        outcome = delivery.outcome
+        self._metrics.letters.labels(outcome.value).inc()
+        log = self._log.bind(letter=letter.id, recipient=letter.recipient, address=letter.address)
+        if outcome is DeliveryOutcome.SENT:
+            log.info("letter.sent", alerts=letter.alerts)
+            self._misconfigured = False
+            if self._unreachable:
+                self._unreachable = False
+                await self._outbox.hasten(self._clock.now())
+                self.wake()
+            return
+        log = log.bind(code=delivery.code, reply=delivery.reply, attempts=letter.attempts + 1)
+        if outcome is DeliveryOutcome.DEFERRED:
+            self._unreachable = self._unreachable or delivery.code is None
+            first = delivery.ours and not self._misconfigured
+            self._misconfigured = self._misconfigured or delivery.ours
+            getattr(log, "error" if first else "warning")("letter.deferred", pause_s=_seconds(delivery))
+        elif outcome is DeliveryOutcome.ADDRESS_DEAD:
+            log.warning("letter.address_dead")
+            self.wake()
+        elif outcome is DeliveryOutcome.REFUSED:
+            log.warning("letter.refused")
+        else:
+            log.error("letter.given_up")
+
+    def _goes_on(self) -> None:
+        if self._stalled:
+            self._stalled = False
+            self._log.info("letters.recovered")
+
+    def _stall(self, error: OfdGatewayError) -> None:
+        if not self._stalled:
+            self._stalled = True
+            self._log.error("letters.stalled", reason=str(error))
+
+
+def _seconds(delivery: Delivery) -> float | None:
+    return None if delivery.pause is None else round(delivery.pause.total_seconds(), 1)

@@ -23,11 +23,12 @@ from ofd_gateway.alerts.state import StateUnreadable, customer_of
 from ofd_gateway.storage.alert_records import Finding, note_news, record_findings
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from datetime import datetime
 
     import asyncpg
 
-    from ofd_gateway.alerts import Event, Parameters
+    from ofd_gateway.alerts import Event, Parameters, StepResult
     from ofd_gateway.alerts.notices import NoticeParameters
     from ofd_gateway.storage.migrations import Connection
 
@@ -36,9 +37,11 @@ __all__ = [
     "RuleBook",
     "WatchOutcome",
     "WatchTransaction",
+    "first_state",
     "key_of_customer",
     "key_of_fn",
     "key_of_register",
+    "step_by_owner",
 ]
 
 _STORAGE: Final = "storage"
@@ -127,6 +130,24 @@ def key_of_customer(inn: str) -> str:
     return f"inn:{inn}"
 
 
+def first_state(key: str) -> State:
+    """The state of a watch of which nothing is known but its key."""
+    kind, _, name = key.partition(":")
+    if kind == "inn":
+        return customer_state(name)
+    return register_state(name if kind == "rnm" else None)
+
+
+def step_by_owner(
+    state: State, event: Event | None, now: datetime, parameters_of: Callable[[str | None], Parameters]
+) -> StepResult:
+    """One step by the thresholds of whoever owns the state after it: a first document may name its owner."""
+    parameters = parameters_of(customer_of(state))
+    result = step(state, event, now, parameters)
+    by_owner = parameters_of(customer_of(result.state))
+    return result if by_owner.mark == parameters.mark else step(state, event, now, by_owner)
+
+
 class WatchTransaction:
     """The watches one transaction holds: `lock`, then any number of `step`s, then `write`, then COMMIT by the caller.
 
@@ -171,7 +192,7 @@ class WatchTransaction:
     def step(self, key: str, event: Event | None, now: datetime) -> None:
         """Lets the event happen to the watch, or only the time pass; the watch is locked."""
         watch = self._watches[key]
-        result = step(watch.state, event, now, self._rules.parameters_of(customer_of(watch.state)))
+        result = step_by_owner(watch.state, event, now, self._rules.parameters_of)
         watch.state = result.state
         watch.stepped = True
         if result.changes:
@@ -215,10 +236,10 @@ class WatchTransaction:
     def _read(self, rows: list[asyncpg.Record]) -> None:
         for key, customer_inn, stored in rows:
             try:
-                state = decode_state(stored) if stored else _first_state(key)
+                state = decode_state(stored) if stored else first_state(key)
             except StateUnreadable as error:
                 self._failures.append((key, RuleFailure(_STORAGE, error)))
-                state = _first_state(key)
+                state = first_state(key)
             self._watches[key] = _Watch(state, customer_inn)
 
     async def _write_findings(self, now: datetime) -> None:
@@ -250,10 +271,3 @@ class WatchTransaction:
 
 def _has_another_owner(watch: _Watch) -> bool:
     return customer_of(watch.state) != watch.customer_inn
-
-
-def _first_state(key: str) -> State:
-    kind, _, name = key.partition(":")
-    if kind == "inn":
-        return customer_state(name)
-    return register_state(name if kind == "rnm" else None)

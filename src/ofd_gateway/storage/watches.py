@@ -243,11 +243,12 @@ class WatchTransaction:
             self._watches[key] = _Watch(state, customer_inn)
 
     async def _write_findings(self, now: datetime) -> None:
-        for former, key in self._moved:
-            await self._connection.execute(_MOVE_ALERTS, former, key)
+        """Alerts move last: what this transaction found before a watch was joined moves along."""
         if self._removed:
             await self._connection.execute(_REMOVE, self._removed)
         await record_findings(self._connection, self._findings, self._rules.notices, now)
+        for former, key in self._moved:
+            await self._connection.execute(_MOVE_ALERTS, former, key)
 
     async def _write_states(self, stepped: dict[str, _Watch]) -> None:
         if stepped:
@@ -261,7 +262,12 @@ class WatchTransaction:
 
     async def _give_alerts(self, stepped: dict[str, _Watch], now: datetime) -> None:
         """Open alerts go to the customer that their register has by now, and are news to it."""
-        given = {key: customer_of(watch.state) for key, watch in stepped.items() if _has_another_owner(watch)}
+        joined = {key for _, key in self._moved}
+        given = {
+            key: customer_of(watch.state)
+            for key, watch in stepped.items()
+            if key in joined or _has_another_owner(watch)
+        }
         if not given:
             return
         rows = await self._connection.fetch(_GIVE_ALERTS, list(given), list(given.values()))

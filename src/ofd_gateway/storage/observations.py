@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from ofd_gateway.alerts import ConflictSeen, DocumentAccepted, FnDetached
 from ofd_gateway.ledger import Verdict
@@ -12,10 +12,25 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
 
+    from ofd_gateway.alerts import Event
     from ofd_gateway.ledger import BatchDecision
     from ofd_gateway.storage.watches import WatchTransaction
 
-__all__ = ["observe"]
+__all__ = ["Steps", "follow", "observe"]
+
+
+class Steps(Protocol):
+    """Watches that can be stepped: those of a transaction, or those of a replay."""
+
+    def __contains__(self, key: str) -> bool: ...
+
+    def step(self, key: str, event: Event | None, now: datetime) -> None:
+        """Lets the event happen to the watch."""
+        ...
+
+    def adopt(self, key: str, joining: str) -> None:
+        """Joins the watch `joining` to that under `key`."""
+        ...
 
 
 async def observe(
@@ -38,11 +53,26 @@ async def observe(
         if_there={key_of_fn(fn) for fn in unnamed if first_told[fn]},
     )
     for fn, told, event in items:
-        known = registers[fn]
-        if told and told != known:
-            _move(watches, fn, known, told, event.at, now)
-            registers[fn] = known = told
-        watches.step(key_of_register(known) if known else key_of_fn(fn), event, now)
+        follow(watches, registers, fn, told, event, now)
+
+
+def follow(
+    watches: Steps,
+    registers: dict[str, str | None],
+    fn: str,
+    told: str | None,
+    event: DocumentAccepted | ConflictSeen,
+    now: datetime,
+) -> None:
+    """Steps the watch of the register that the FN belongs to, which is `told` from now on if the document names one.
+
+    `registers` holds the register of each FN and is changed in place.
+    """
+    known = registers.get(fn)
+    if told and told != known:
+        _move(watches, fn, known, told, event.at, now)
+        registers[fn] = known = told
+    watches.step(key_of_register(known) if known else key_of_fn(fn), event, now)
 
 
 def _items(decided: BatchDecision) -> list[tuple[str, str | None, DocumentAccepted | ConflictSeen]]:
@@ -67,7 +97,7 @@ def _items(decided: BatchDecision) -> list[tuple[str, str | None, DocumentAccept
     return items
 
 
-def _move(watches: WatchTransaction, fn: str, known: str | None, told: str, at: datetime, now: datetime) -> None:
+def _move(watches: Steps, fn: str, known: str | None, told: str, at: datetime, now: datetime) -> None:
     """The FN belongs to the register `told` from now on."""
     if known is not None:
         watches.step(key_of_register(known), FnDetached(at=at, fn=fn), now)

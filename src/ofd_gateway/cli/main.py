@@ -16,6 +16,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "serve": ("ofd_gateway.cli.serve:serve", "принимать документы / take documents from registers"),
     "documents": ("ofd_gateway.cli.documents:app", "документы / stored documents"),
     "quarantine": ("ofd_gateway.cli.quarantine:app", "карантин / messages that were not accepted"),
+    "alerts": ("ofd_gateway.cli.alerts:app", "уведомления / what the rules found"),
     "registers": ("ofd_gateway.cli.registers:app", "кассы / registers and what stops them next"),
     "customers": ("ofd_gateway.cli.customers:app", "клиенты / who is told, and of what"),
     "packages": ("ofd_gateway.cli.packages:app", "пакеты сообщений / messages to buyers"),

@@ -10,7 +10,7 @@ from ofd_gateway.storage.commit import CommitConnection
 
 if TYPE_CHECKING:
     import builtins
-    from collections.abc import AsyncIterator, Sequence
+    from collections.abc import AsyncGenerator, Sequence
     from datetime import datetime
 
     from ofd_gateway.ledger import Arrival, BatchDecision, Ledger, QuarantineRow
@@ -144,7 +144,7 @@ class DocumentStore:
         codes: Sequence[int] | None = None,
         since: datetime | None = None,
         limit: int = 100,
-    ) -> AsyncIterator[DocumentRecord]:
+    ) -> AsyncGenerator[DocumentRecord, None]:
         """Documents in the order of arrival; with a limit the latest of them, 0 for all."""
         filters = (fn, None if codes is None else list(codes), since)
         async with self._database.reading() as connection, connection.transaction(readonly=True):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from ofd_gateway.alerts import ConflictSeen, DocumentAccepted, FnDetached
 from ofd_gateway.alerts.facts import RegisterFacts
@@ -13,11 +13,46 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from datetime import datetime
 
-    from ofd_gateway.alerts import State
+    from ofd_gateway.alerts import Event, State
     from ofd_gateway.ledger import Arrival, BatchDecision, FnState
     from ofd_gateway.storage.watches import WatchTransaction
 
-__all__ = ["likely_keys", "observe"]
+__all__ = ["Homes", "Steps", "follow", "likely_keys", "observe"]
+
+
+class Steps(Protocol):
+    """Watches that can be stepped: those of a transaction, or those of a replay."""
+
+    def __contains__(self, key: str) -> bool: ...
+
+    async def lock(self, keys: set[str]) -> None:
+        """Sees to it that the watches are there, and nobody else's."""
+        ...
+
+    def state(self, key: str) -> State:
+        """The state under that key as it is by now."""
+        ...
+
+    def step(self, key: str, event: Event | None, now: datetime) -> None:
+        """Lets the event happen to the watch."""
+        ...
+
+    def adopt(self, key: str, joining: str) -> None:
+        """Joins the watch `joining` to that under `key`."""
+        ...
+
+
+class Homes:
+    """Where each FN is watched: the register it named last, or alone."""
+
+    def __init__(self, registers: dict[str, str | None] | None = None, alone: set[str] | None = None) -> None:
+        self.registers = registers if registers is not None else {}
+        self.alone = alone if alone is not None else set()
+
+    def key(self, fn: str) -> str:
+        """The key of the watch that the FN's documents are for."""
+        register = self.registers.get(fn)
+        return key_of_fn(fn) if register is None or fn in self.alone else key_of_register(register)
 
 
 def likely_keys(arrivals: Iterable[Arrival]) -> set[str]:
@@ -58,18 +93,30 @@ async def observe(
         | {key_of_fn(fn) for fn in alone | {fn for fn in unnamed if not first_told[fn]}},
         if_there={key_of_fn(fn) for fn in unnamed if first_told[fn]},
     )
+    homes = Homes(registers, alone)
     for fn, told, event in items:
-        known = registers[fn]
-        if told and told != known:
-            _move(watches, fn, None if states[fn].watched_alone else known, told, event.at, now)
-            registers[fn] = known = told
-            states[fn].watched_alone = False
-        elif known and not states[fn].watched_alone and _goes_on_beside(watches.state(key_of_register(known)), event):
-            watches.step(key_of_register(known), FnDetached(at=event.at, fn=fn), now)
-            await watches.lock({key_of_fn(fn)})
-            states[fn].watched_alone = True
-        alone_or_unnamed = states[fn].watched_alone or not known
-        watches.step(key_of_fn(fn) if alone_or_unnamed else key_of_register(known or ""), event, now)
+        await follow(watches, homes, fn, told, event, now)
+    for fn in registers:
+        states[fn].watched_alone = fn in homes.alone
+
+
+async def follow(
+    watches: Steps, homes: Homes, fn: str, told: str | None, event: DocumentAccepted | ConflictSeen, now: datetime
+) -> None:
+    """Steps the watch that the FN's document is for, which is the register `told` if the document names one.
+
+    `homes` is changed in place.
+    """
+    known = homes.registers.get(fn)
+    if told and told != known:
+        _move(watches, fn, None if fn in homes.alone else known, told, event.at, now)
+        homes.registers[fn] = told
+        homes.alone.discard(fn)
+    elif known and fn not in homes.alone and _goes_on_beside(watches.state(key_of_register(known)), event):
+        watches.step(key_of_register(known), FnDetached(at=event.at, fn=fn), now)
+        await watches.lock({key_of_fn(fn)})
+        homes.alone.add(fn)
+    watches.step(homes.key(fn), event, now)
 
 
 def _items(decided: BatchDecision) -> list[tuple[str, str | None, DocumentAccepted | ConflictSeen]]:
@@ -94,7 +141,7 @@ def _items(decided: BatchDecision) -> list[tuple[str, str | None, DocumentAccept
     return items
 
 
-def _move(watches: WatchTransaction, fn: str, known: str | None, told: str, at: datetime, now: datetime) -> None:
+def _move(watches: Steps, fn: str, known: str | None, told: str, at: datetime, now: datetime) -> None:
     """The FN belongs to the register `told` from now on."""
     if known is not None:
         watches.step(key_of_register(known), FnDetached(at=at, fn=fn), now)

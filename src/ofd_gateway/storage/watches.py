@@ -23,10 +23,10 @@ from ofd_gateway.alerts.state import StateUnreadable, customer_of
 from ofd_gateway.storage.alert_records import Finding, note_news, record_findings
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
     from datetime import datetime
 
-    from ofd_gateway.alerts import Event, Parameters
+    from ofd_gateway.alerts import Event, Parameters, StepResult
     from ofd_gateway.alerts.notices import NoticeParameters
     from ofd_gateway.storage.migrations import Connection
 
@@ -37,9 +37,11 @@ __all__ = [
     "WatchColumns",
     "WatchOutcome",
     "WatchTransaction",
+    "first_state",
     "key_of_customer",
     "key_of_fn",
     "key_of_register",
+    "step_by_owner",
 ]
 
 _STORAGE: Final = "storage"
@@ -132,6 +134,24 @@ def key_of_customer(inn: str) -> str:
     return f"inn:{inn}"
 
 
+def first_state(key: str) -> State:
+    """The state of a watch of which nothing is known but its key."""
+    kind, _, name = key.partition(":")
+    if kind == "inn":
+        return customer_state(name)
+    return register_state(name if kind == "rnm" else None)
+
+
+def step_by_owner(
+    state: State, event: Event | None, now: datetime, parameters_of: Callable[[str | None], Parameters]
+) -> StepResult:
+    """One step by the thresholds of whoever owns the state after it: a first document may name its owner."""
+    parameters = parameters_of(customer_of(state))
+    result = step(state, event, now, parameters)
+    by_owner = parameters_of(customer_of(result.state))
+    return result if by_owner.mark == parameters.mark else step(state, event, now, by_owner)
+
+
 class WatchTransaction:
     """The watches one transaction holds: `lock`, then any number of `step`s, then `write`, then COMMIT by the caller.
 
@@ -162,10 +182,10 @@ class WatchTransaction:
         """Takes over rows that the caller has locked: subject, customer's INN, state."""
         for key, customer_inn, stored in rows:
             try:
-                state = decode_state(stored) if stored else _first_state(key)
+                state = decode_state(stored) if stored else first_state(key)
             except StateUnreadable as error:
                 self._failures.append((key, RuleFailure(_STORAGE, error)))
-                state = _first_state(key)
+                state = first_state(key)
             self._watches[key] = _Watch(state, customer_inn)
 
     async def lock_due(self, now: datetime, limit: int) -> list[str]:
@@ -188,7 +208,7 @@ class WatchTransaction:
     def step(self, key: str, event: Event | None, now: datetime) -> None:
         """Lets the event happen to the watch, or only the time pass; the watch is locked."""
         watch = self._watches[key]
-        result = step(watch.state, event, now, self._rules.parameters_of(customer_of(watch.state)))
+        result = step_by_owner(watch.state, event, now, self._rules.parameters_of)
         watch.state = result.state
         watch.stepped = True
         if result.changes:
@@ -248,11 +268,12 @@ class WatchTransaction:
         return {key: watch for key, watch in self._watches.items() if watch.stepped}
 
     async def _write_findings(self, now: datetime) -> None:
-        for former, key in self._moved:
-            await self._connection.execute(_MOVE_ALERTS, former, key)
+        """Alerts move last: what this transaction found before a watch was joined moves along."""
         if self._removed:
             await self._connection.execute(_REMOVE, self._removed)
         await record_findings(self._connection, self._findings, self._rules.notices, now)
+        for former, key in self._moved:
+            await self._connection.execute(_MOVE_ALERTS, former, key)
 
     async def _write_states(self, columns: WatchColumns) -> None:
         if columns[0]:
@@ -260,7 +281,12 @@ class WatchTransaction:
 
     async def _give_alerts(self, stepped: dict[str, _Watch], now: datetime) -> None:
         """Open alerts go to the customer that their register has by now, and are news to it."""
-        given = {key: customer_of(watch.state) for key, watch in stepped.items() if _has_another_owner(watch)}
+        joined = {key for _, key in self._moved}
+        given = {
+            key: customer_of(watch.state)
+            for key, watch in stepped.items()
+            if key in joined or _has_another_owner(watch)
+        }
         if not given:
             return
         rows = await self._connection.fetch(_GIVE_ALERTS, list(given), list(given.values()))
@@ -279,10 +305,3 @@ def _columns(stepped: dict[str, _Watch]) -> WatchColumns:
 
 def _has_another_owner(watch: _Watch) -> bool:
     return customer_of(watch.state) != watch.customer_inn
-
-
-def _first_state(key: str) -> State:
-    kind, _, name = key.partition(":")
-    if kind == "inn":
-        return customer_state(name)
-    return register_state(name if kind == "rnm" else None)

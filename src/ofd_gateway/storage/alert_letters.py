@@ -1,0 +1,141 @@
+"""What was told of an alert, to whom, and how mail servers answered. Reads only."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Final
+
+import msgspec
+
+from ofd_gateway.alerts.calendar import parse_clock_times
+from ofd_gateway.alerts.incident import INCIDENT_RULE
+from ofd_gateway.alerts.model import AlertType
+from ofd_gateway.alerts.notices import Decision, NoticeParameters, Subscription, Told, decide
+from ofd_gateway.alerts.quiet import QuietHours
+from ofd_gateway.storage.alert_records import OPERATOR
+
+if TYPE_CHECKING:
+    from ofd_gateway.storage.alerts import AlertRecord
+    from ofd_gateway.storage.database import Database
+    from ofd_gateway.storage.migrations import Connection
+
+__all__ = ["AlertLetter", "AlertLetters", "LetterAttempt", "ToldRecord"]
+
+_LETTERS: Final = """
+SELECT l.id, l.address, l.subject, l.state, l.created_at, a.level, a.reason
+FROM letter_alerts AS a JOIN letters AS l ON l.id = a.letter_id
+WHERE a.alert_id = $1 ORDER BY l.id
+"""
+_ATTEMPTS: Final = """
+SELECT t.letter_id, t.at, t.outcome, t.code, t.reply
+FROM letter_alerts AS a JOIN letter_attempts AS t ON t.letter_id = a.letter_id
+WHERE a.alert_id = $1 ORDER BY t.id
+"""
+_TOLD: Final = "SELECT recipient, weight, told_at, ended FROM told WHERE alert_id = $1 ORDER BY recipient"
+_CUSTOMER: Final = """
+SELECT notify, tell_resolved, quiet_hours, timezone, emails <@ ARRAY(SELECT address FROM dead_addresses) AS paused
+FROM customers WHERE inn = $1
+"""
+_HELD: Final = """
+SELECT facts ->> 'rule' AS rule, opened_at FROM alerts WHERE rule = $1 AND resolved_at IS NULL AND opened_at > $2
+"""
+
+
+class LetterAttempt(msgspec.Struct, frozen=True, kw_only=True):
+    """One try to deliver a letter, with the answer of the mail server."""
+
+    at: datetime
+    outcome: str
+    code: int | None
+    reply: str
+
+
+class AlertLetter(msgspec.Struct, frozen=True, kw_only=True):
+    """A letter with a line about the alert: at which level, and why it was told."""
+
+    id: int
+    address: str
+    subject: str
+    state: str
+    created_at: datetime
+    level: str
+    reason: str
+    attempts: tuple[LetterAttempt, ...]
+
+
+class ToldRecord(msgspec.Struct, frozen=True, kw_only=True):
+    """What a recipient was last told of the alert."""
+
+    recipient: str
+    weight: float
+    told_at: datetime
+    ended: bool
+
+
+class AlertLetters:
+    """The letters about one alert, and what would be decided on it now."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def sent(self, alert_id: int) -> list[AlertLetter]:
+        """Letters about the alert in the order in which they were written."""
+        async with self._database.reading() as connection:
+            attempts: dict[int, list[LetterAttempt]] = {}
+            for row in await connection.fetch(_ATTEMPTS, alert_id):
+                of_letter = attempts.setdefault(row["letter_id"], [])
+                of_letter.append(
+                    LetterAttempt(at=row["at"], outcome=row["outcome"], code=row["code"], reply=row["reply"])
+                )
+            rows = await connection.fetch(_LETTERS, alert_id)
+        return [AlertLetter(**dict(row), attempts=tuple(attempts.get(row["id"], ()))) for row in rows]
+
+    async def told(self, alert_id: int) -> list[ToldRecord]:
+        """Who was told of the alert."""
+        async with self._database.reading() as connection:
+            return [ToldRecord(**dict(row)) for row in await connection.fetch(_TOLD, alert_id)]
+
+    async def decision(
+        self, alert: AlertRecord, now: datetime, notices: NoticeParameters, *, holds_for: timedelta, timezone: str
+    ) -> Decision | None:
+        """What would be decided for the alert's recipient now; None: there is nobody to tell.
+
+        An incident of the operator holds letters for `holds_for`; `timezone` is that of customers without their own.
+        """
+        recipient = alert.recipient
+        if recipient is None:
+            return None
+        async with self._database.reading() as connection:
+            subscription = await _subscription(connection, recipient, timezone)
+            held = {
+                row["rule"]: row["opened_at"] for row in await connection.fetch(_HELD, INCIDENT_RULE, now - holds_for)
+            }
+        if subscription is None:
+            return None
+        known = {
+            record.recipient: Told(weight=record.weight, told_at=record.told_at, ended=record.ended)
+            for record in await self.told(alert.id)
+        }
+        return decide(alert.view(), known.get(recipient), subscription, now, notices, held)
+
+
+async def _subscription(connection: Connection, recipient: str, timezone: str) -> Subscription | None:
+    if recipient == OPERATOR:
+        return Subscription(types=frozenset({AlertType.OPERATOR}))
+    row = await connection.fetchrow(_CUSTOMER, recipient)
+    if row is None:
+        return None
+    return Subscription(
+        types=frozenset(AlertType(name) for name in row["notify"]),
+        tell_resolved=row["tell_resolved"],
+        quiet=_quiet(row["quiet_hours"], row["timezone"] or timezone),
+        paused=row["paused"],
+    )
+
+
+def _quiet(hours: str | None, timezone: str) -> QuietHours | None:
+    """`22:00-08:00` by the recipient's clock."""
+    if not hours:
+        return None
+    begin, end = parse_clock_times(hours)
+    return QuietHours(begin, end, timezone)

@@ -61,7 +61,7 @@ def test_the_session_of_the_tour(tmp_path: Path) -> None:
         r"^ФН 9999\d{12}: заполнен ≈80% \(ФД 8 из 10\)",
         r"^ККТ Касса у входа: нет чеков с .*, смена закрыта$",
         r"^Осталось 48 сообщений",
-        r"Продлено до \d\d\.\d\d\.\d{4}",
+        r"обслуживание ОФД продлено до \d\d\.\d\d\.\d{4}",
     ):
         assert len(re.findall(pattern, subjects, re.MULTILINE)) == 1, subjects
     assert {letter["To"] for letter in letters} == {"owner@example.org"}

@@ -80,7 +80,7 @@ async def serving(
     loop = asyncio.get_running_loop()
 
     def authenticate(server: Any, session: Any, envelope: Any, mechanism: str, data: Any) -> AuthResult:
-        return AuthResult(success=data.password == PASSWORD.encode())
+        return AuthResult(success=data.password == PASSWORD.encode(), handled=False)
 
     def protocol() -> SMTP:
         return _Server(

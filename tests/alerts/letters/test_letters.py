@@ -334,3 +334,16 @@ class TestLanguage:
 
     def test_long_texts_are_cut(self) -> None:
         assert clean("а" * 400) == "а" * 299 + "…"
+
+
+@pytest.mark.parametrize("name", ["fd_gap", "fd_conflict", "address_dead"])
+def test_advice_about_many_names_no_single_one(name: str) -> None:
+    """The operator's daily letter may tell of hundreds."""
+    lines = [line(name, n, subject=f"99990789{n:08d}", facts={"inn": str(n), "letter": n, "fd": n}) for n in range(9)]
+    assert compose(*lines).text.count("Что делать:") == 1
+
+
+def test_the_operator_is_no_customer() -> None:
+    letter = compose(line("fd_gap"), id="operator", name="ОФД Пример")
+    assert letter.text.splitlines()[2] == "ОФД Пример"
+    assert "настраивает оператор" not in letter.text

@@ -148,8 +148,9 @@ class Maildir:
         return Reply(None, str(path))
 
     def _store(self, message_id: str, message: bytes) -> Path:
+        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         for name in ("tmp", "new", "cur"):
-            (self._folder / name).mkdir(mode=0o700, parents=True, exist_ok=True)
+            (self._folder / name).mkdir(mode=0o700, exist_ok=True)
         name = _UNSAFE.sub("_", message_id.strip("<>"))
         delivered = [*self._folder.glob(f"new/{name}"), *self._folder.glob(f"cur/{name}:*")]
         if delivered:

@@ -63,7 +63,10 @@ class Composer:
         """
         language = language_of(recipient.locale)
         ordered = sorted(lines, key=_rank)
-        shown = [item_of(line, recipient, language, self._register_timezone) for line in ordered[:MOST_ROWS]]
+        shown = [
+            item_of(line, recipient, language, self._register_timezone, is_alone=len(ordered) == 1)
+            for line in ordered[:MOST_ROWS]
+        ]
         one = shown[0] if len(ordered) == 1 else None
         subject = one.subject if one else _subject(ordered, language)
         words = _words(language)
@@ -76,7 +79,7 @@ class Composer:
             "tone": _tone(shown),
             # Words become text here: what a macro of another template gives counts as HTML inside a template.
             "greeting": str(words.greeting(clean(recipient.name), clean(recipient.id))),
-            "footer": str(words.footer(self._operator_name, recipient.timezone)),
+            "footer": str(words.footer(self._operator_name, recipient.timezone, recipient.id)),
             "left_out": str(words.left_out(len(ordered) - len(shown))) if len(ordered) > len(shown) else "",
             "label": {name: str(getattr(words, name)) for name in _LABELS},
             "language": language,

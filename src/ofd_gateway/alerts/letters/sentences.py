@@ -66,8 +66,12 @@ def templates() -> jinja2.Environment:
     )
 
 
-def item_of(line: LetterLine, recipient: Recipient, language: str, register_timezone: str) -> Item:
+def item_of(
+    line: LetterLine, recipient: Recipient, language: str, register_timezone: str, *, is_alone: bool = True
+) -> Item:
     """The sentences about one alert. `register_timezone` is used for a register that has none of its own.
+
+    Advice names the alert's own numbers only when it is alone in its letter, so that it is given once for many.
 
     Raises:
         UnknownRule: there are no words for the rule.
@@ -87,6 +91,7 @@ def item_of(line: LetterLine, recipient: Recipient, language: str, register_time
             "level": clean(line.level),
             "critical": line.critical,
         },
+        alone=is_alone,
         day=lambda value: day_text(value, there),
         moment=lambda value: moment_text(value, here),
     )
@@ -115,7 +120,7 @@ def item_of(line: LetterLine, recipient: Recipient, language: str, register_time
 
 def many_text(rule: str, count: int, language: str, *, is_over: bool) -> str:
     """The subject of a letter about so many alerts of one rule."""
-    words = _words(rule, language, f=_Facts(), a={}, day=str, moment=str)
+    words = _words(rule, language, f=_Facts(), a={}, alone=False, day=str, moment=str)
     return _sentence(words.many_over(count) if is_over else words.many(count))
 
 

@@ -166,7 +166,7 @@ class CommitConnection:
         if self._watching is None:
             return None
         watches = WatchTransaction(connection, self._watching.rules)
-        await observe(watches, decided, former, now)
+        await observe(watches, decided, former)
         return await watches.write(now)
 
     async def _quarantine(self, rows: Sequence[QuarantineRow]) -> None:

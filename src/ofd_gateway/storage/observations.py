@@ -33,9 +33,7 @@ class Steps(Protocol):
         ...
 
 
-async def observe(
-    watches: WatchTransaction, decided: BatchDecision, former: Mapping[str, str | None], now: datetime
-) -> None:
+async def observe(watches: WatchTransaction, decided: BatchDecision, former: Mapping[str, str | None]) -> None:
     """Locks the watches of the batch and steps them, document by document.
 
     `former` holds the registration number that each FN was known under before the batch. An FN that names its register
@@ -53,7 +51,7 @@ async def observe(
         if_there={key_of_fn(fn) for fn in unnamed if first_told[fn]},
     )
     for fn, told, event in items:
-        follow(watches, registers, fn, told, event, now)
+        follow(watches, registers, fn, told, event)
 
 
 def follow(
@@ -62,17 +60,17 @@ def follow(
     fn: str,
     told: str | None,
     event: DocumentAccepted | ConflictSeen,
-    now: datetime,
 ) -> None:
     """Steps the watch of the register that the FN belongs to, which is `told` from now on if the document names one.
 
-    `registers` holds the register of each FN and is changed in place.
+    Time passes up to the event and no further: the next document of a batch that had to wait for the database arrived
+    soon afterwards, whatever the time is by now. `registers` holds the register of each FN and is changed in place.
     """
     known = registers.get(fn)
     if told and told != known:
-        _move(watches, fn, known, told, event.at, now)
+        _move(watches, fn, known, told, event.at)
         registers[fn] = known = told
-    watches.step(key_of_register(known) if known else key_of_fn(fn), event, now)
+    watches.step(key_of_register(known) if known else key_of_fn(fn), event, event.at)
 
 
 def _items(decided: BatchDecision) -> list[tuple[str, str | None, DocumentAccepted | ConflictSeen]]:
@@ -97,9 +95,11 @@ def _items(decided: BatchDecision) -> list[tuple[str, str | None, DocumentAccept
     return items
 
 
-def _move(watches: Steps, fn: str, known: str | None, told: str, at: datetime, now: datetime) -> None:
-    """The FN belongs to the register `told` from now on."""
+def _move(watches: Steps, fn: str, known: str | None, told: str, at: datetime) -> None:
+    """The FN belongs to the register `told` from now on. What fell due before is judged before watches are joined."""
     if known is not None:
-        watches.step(key_of_register(known), FnDetached(at=at, fn=fn), now)
+        watches.step(key_of_register(known), FnDetached(at=at, fn=fn), at)
     elif key_of_fn(fn) in watches:
+        for key in (key_of_fn(fn), key_of_register(told)):
+            watches.step(key, None, at)
         watches.adopt(key_of_register(told), key_of_fn(fn))

@@ -147,7 +147,7 @@ async def replay(
             while at_other < len(others) and others[at_other][1].at < record.received_at:
                 _happen(watches, registers, *others[at_other])
                 at_other += 1
-            follow(watches, registers, record.fn, record.registration_number, _accepted(record), record.received_at)
+            follow(watches, registers, record.fn, record.registration_number, _accepted(record))
             documents += 1
     for key, event in others[at_other:]:
         if event.at < until:
@@ -222,7 +222,7 @@ def _happen(
     watches: MemoryWatches, registers: dict[str, str | None], key: str | None, event: ConflictSeen | RegisterRemoved
 ) -> None:
     if isinstance(event, ConflictSeen):
-        follow(watches, registers, event.fn, None, event, event.at)
+        follow(watches, registers, event.fn, None, event)
     elif key is not None:
         watches.step(key, event, event.at)
 

@@ -167,21 +167,32 @@ def news(findings: Iterable[Finding]) -> list[Finding]:
     told: set[tuple[str, str, str, str]] = set()
     open_: set[tuple[str, str, str]] = set()
     fresh: list[Finding] = []
-    for finding in sorted(findings, key=lambda finding: finding.change.at):
-        change = finding.change
+    for found in sorted(findings, key=lambda finding: finding.change.at):
+        finding, change = found, found.change
         alert = (change.rule, change.subject.id, change.episode)
         identity = (*alert, change.level.name)
         if change.kind is TransitionKind.RESOLVED:
             if alert not in open_:
                 continue
             open_.remove(alert)
-        elif identity in told or (alert in open_) is (change.kind is TransitionKind.OPENED):
+        elif identity in told or (alert in open_ and change.kind is TransitionKind.OPENED):
             continue
         else:
             told.add(identity)
+            if alert not in open_:
+                finding = _opening(finding)
             open_.add(alert)
         fresh.append(finding)
     return fresh
+
+
+def _opening(finding: Finding) -> Finding:
+    """The finding as the beginning of an alert, also when it rose from a level that was known already."""
+    change = finding.change
+    if change.kind is TransitionKind.OPENED:
+        return finding
+    opened = msgspec.structs.replace(change, kind=TransitionKind.OPENED, opened_at=change.at)
+    return msgspec.structs.replace(finding, change=opened)
 
 
 def _customised(directory: Directory, overrides: Mapping[str, object]) -> Callable[[str | None], Parameters]:

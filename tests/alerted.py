@@ -97,6 +97,14 @@ class Gateway:
         ]
         await self._commits.commit(batch, ledger(), self.now)
 
+    async def batch(self, *documents: tuple[int, int, datetime]) -> None:
+        """Documents in one transaction, each with its number, its code and the moment of its arrival."""
+        arrivals = [
+            arrival(PLAIN_FN, fd, code=code, body=document(PLAIN_FN, fd, code, at), received_at=at)
+            for fd, code, at in documents
+        ]
+        await self._commits.commit(arrivals, ledger(), self.now)
+
     async def wait(self, span: timedelta) -> None:
         """Time passes, and the gateway looks once."""
         self.now += span

@@ -88,8 +88,20 @@ async def test_what_was_told_is_not_told_again(connection: asyncpg.Connection[as
 async def test_the_end_of_an_unknown_alert_is_no_news_of_any_row(
     connection: asyncpg.Connection[asyncpg.Record],
 ) -> None:
-    await record_findings(connection, [change(Kind.RESOLVED), change(Kind.RAISED, "90")], NOTICES, NOW)
+    await record_findings(connection, [change(Kind.RESOLVED)], NOTICES, NOW)
     assert await alerts(connection) == []
+
+
+async def test_an_alert_that_rises_opens_if_its_beginning_was_known_already(
+    connection: asyncpg.Connection[asyncpg.Record],
+) -> None:
+    """As when an FN came back to a register: at the level that was told before nothing opened."""
+    await record_findings(connection, [change(), change(Kind.RESOLVED), change()], NOTICES, NOW)
+    await record_findings(connection, [change(Kind.RAISED, "90"), change(Kind.RAISED, "99")], NOTICES, NOW)
+    assert await alerts(connection) == [("one", "80", False, False), ("one", "99", True, True)]
+    assert [row[1:3] for row in await changes(connection)][2:] == [("opened", "90"), ("raised", "99")]
+    await record_findings(connection, [change(Kind.RESOLVED, "99")], NOTICES, NOW)
+    assert [row[3] for row in await alerts(connection)] == [False, False]
 
 
 async def test_groups_wait_and_keep_their_distance(connection: asyncpg.Connection[asyncpg.Record]) -> None:

@@ -84,19 +84,20 @@ async def record_findings(
 ) -> None:
     """Writes the findings, in order, inside the caller's transaction, and notes who has news.
 
-    An alert that is known by (rule, subject, episode, level) is not told again, whatever the state said. The caller
-    holds the locks of the watches, sorted; the groups of letters are locked here, sorted too.
+    An alert that is known by (rule, subject, episode, level) is not told again, whatever the state said; one that rises
+    although no row is open (its beginning was known already) opens at that level. The caller holds the locks of the
+    watches, sorted; the groups of letters are locked here, sorted too.
     """
     for kind, same in groupby(findings, key=lambda finding: finding.change.kind):
         rows = list(same)
-        if kind is TransitionKind.OPENED:
+        if kind is not TransitionKind.RESOLVED:
             ids = [row[0] for row in await connection.fetch(_IDS, len(rows))]
             await connection.executemany(
                 _OPEN, [(id_, *_opened(finding, who)) for id_, finding in zip(ids, rows, strict=True)]
             )
-        elif kind is TransitionKind.RAISED:
+        if kind is TransitionKind.RAISED:
             await connection.executemany(_RAISE, [_raised(finding.change, who) for finding in rows])
-        else:
+        elif kind is TransitionKind.RESOLVED:
             await connection.executemany(_RESOLVE, [_resolved(finding.change, who) for finding in rows])
     await note_news(
         connection,

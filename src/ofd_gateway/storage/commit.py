@@ -167,7 +167,7 @@ class CommitConnection:
                     stored = await _find_stored(connection, ledger.lookups(arrivals, states), states)
                     decided = ledger.decide(arrivals, states, stored, now)
                     if watches is not None:
-                        await observe(watches, decided, former, states, now)
+                        await observe(watches, decided, former, states)
                     outcome = await _write(connection, decided, watches, now)
                     sent = True
                     answer = await connection.execute("COMMIT")

@@ -70,7 +70,6 @@ async def observe(
     decided: BatchDecision,
     former: Mapping[str, str | None],
     states: Mapping[str, FnState],
-    now: datetime,
 ) -> None:
     """Locks the watches of the batch and steps them, document by document.
 
@@ -95,28 +94,29 @@ async def observe(
     )
     homes = Homes(registers, alone)
     for fn, told, event in items:
-        await follow(watches, homes, fn, told, event, now)
+        await follow(watches, homes, fn, told, event)
     for fn in registers:
         states[fn].watched_alone = fn in homes.alone
 
 
 async def follow(
-    watches: Steps, homes: Homes, fn: str, told: str | None, event: DocumentAccepted | ConflictSeen, now: datetime
+    watches: Steps, homes: Homes, fn: str, told: str | None, event: DocumentAccepted | ConflictSeen
 ) -> None:
     """Steps the watch that the FN's document is for, which is the register `told` if the document names one.
 
-    `homes` is changed in place.
+    Time passes up to the event and no further: the next document of a batch that had to wait for the database arrived
+    soon afterwards, whatever the time is by now. `homes` is changed in place.
     """
     known = homes.registers.get(fn)
     if told and told != known:
-        _move(watches, fn, None if fn in homes.alone else known, told, event.at, now)
+        _move(watches, fn, None if fn in homes.alone else known, told, event.at)
         homes.registers[fn] = told
         homes.alone.discard(fn)
     elif known and fn not in homes.alone and _goes_on_beside(watches.state(key_of_register(known)), event):
-        watches.step(key_of_register(known), FnDetached(at=event.at, fn=fn), now)
+        watches.step(key_of_register(known), FnDetached(at=event.at, fn=fn), event.at)
         await watches.lock({key_of_fn(fn)})
         homes.alone.add(fn)
-    watches.step(homes.key(fn), event, now)
+    watches.step(homes.key(fn), event, event.at)
 
 
 def _items(decided: BatchDecision) -> list[tuple[str, str | None, DocumentAccepted | ConflictSeen]]:
@@ -141,11 +141,13 @@ def _items(decided: BatchDecision) -> list[tuple[str, str | None, DocumentAccept
     return items
 
 
-def _move(watches: Steps, fn: str, known: str | None, told: str, at: datetime, now: datetime) -> None:
-    """The FN belongs to the register `told` from now on."""
+def _move(watches: Steps, fn: str, known: str | None, told: str, at: datetime) -> None:
+    """The FN belongs to the register `told` from now on. What fell due before is judged before watches are joined."""
     if known is not None:
-        watches.step(key_of_register(known), FnDetached(at=at, fn=fn), now)
+        watches.step(key_of_register(known), FnDetached(at=at, fn=fn), at)
     elif key_of_fn(fn) in watches:
+        for key in (key_of_fn(fn), key_of_register(told)):
+            watches.step(key, None, at)
         watches.adopt(key_of_register(told), key_of_fn(fn))
 
 

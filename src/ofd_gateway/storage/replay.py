@@ -154,7 +154,7 @@ async def replay(
             while at_other < len(others) and others[at_other][1].at < record.received_at:
                 await _happen(watches, homes, *others[at_other])
                 at_other += 1
-            await follow(watches, homes, record.fn, record.registration_number, _accepted(record), record.received_at)
+            await follow(watches, homes, record.fn, record.registration_number, _accepted(record))
             documents += 1
     for key, event in others[at_other:]:
         if event.at < until:
@@ -174,21 +174,32 @@ def news(findings: Iterable[Finding]) -> list[Finding]:
     told: set[tuple[str, str, str, str]] = set()
     open_: set[tuple[str, str, str]] = set()
     fresh: list[Finding] = []
-    for finding in sorted(findings, key=lambda finding: finding.change.at):
-        change = finding.change
+    for found in sorted(findings, key=lambda finding: finding.change.at):
+        finding, change = found, found.change
         alert = (change.rule, change.subject.id, change.episode)
         identity = (*alert, change.level.name)
         if change.kind is TransitionKind.RESOLVED:
             if alert not in open_:
                 continue
             open_.remove(alert)
-        elif identity in told or (alert in open_) is (change.kind is TransitionKind.OPENED):
+        elif identity in told or (alert in open_ and change.kind is TransitionKind.OPENED):
             continue
         else:
             told.add(identity)
+            if alert not in open_:
+                finding = _opening(finding)
             open_.add(alert)
         fresh.append(finding)
     return fresh
+
+
+def _opening(finding: Finding) -> Finding:
+    """The finding as the beginning of an alert, also when it rose from a level that was known already."""
+    change = finding.change
+    if change.kind is TransitionKind.OPENED:
+        return finding
+    opened = msgspec.structs.replace(change, kind=TransitionKind.OPENED, opened_at=change.at)
+    return msgspec.structs.replace(finding, change=opened)
 
 
 def _customised(directory: Directory, overrides: Mapping[str, object]) -> Callable[[str | None], Parameters]:
@@ -227,7 +238,7 @@ def _configure(
 
 async def _happen(watches: MemoryWatches, homes: Homes, key: str | None, event: ConflictSeen | RegisterRemoved) -> None:
     if isinstance(event, ConflictSeen):
-        await follow(watches, homes, event.fn, None, event, event.at)
+        await follow(watches, homes, event.fn, None, event)
     elif key is not None:
         watches.step(key, event, event.at)
 

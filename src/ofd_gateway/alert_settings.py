@@ -10,6 +10,7 @@ from pydantic import Field
 from ofd_gateway.setting_values import Duration, Durations, Group, Numbers, Texts
 
 if TYPE_CHECKING:
+    from ofd_gateway.alerts.notices import NoticeParameters
     from ofd_gateway.alerts.parameters import Parameters
 
 __all__ = ["AlertsSettings"]
@@ -111,3 +112,11 @@ class AlertsSettings(Group):
             if isinstance(getattr(self, name), Group)
         }
         return customise(Parameters(), {**rules, "timezone": self.timezone})
+
+    def notices(self) -> NoticeParameters:
+        """How letters are grouped and repeated."""
+        from ofd_gateway.alerts.notices import NoticeParameters
+
+        return NoticeParameters(
+            group_wait=self.group_wait, group_interval=self.group_interval, repeat_critical=self.repeat
+        )

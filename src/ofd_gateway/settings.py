@@ -41,6 +41,7 @@ from ofd_gateway.setting_values import (
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from ofd_gateway.alerts.letters.retry import RetryParameters
     from ofd_gateway.ffd.checks import CheckPolicy
 
 __all__ = [
@@ -122,6 +123,12 @@ class SmtpSettings(Group):
     retry_min: Duration = Field(timedelta(seconds=30), description="first pause after a failure; it doubles")
     retry_max: Duration = Field(timedelta(hours=1), description="longest pause")
     attempts: int = Field(40, ge=1, description="attempts until a letter is given up")
+
+    def retry(self) -> RetryParameters:
+        """The pauses between attempts."""
+        from ofd_gateway.alerts.letters.retry import RetryParameters
+
+        return RetryParameters(first=self.retry_min, longest=self.retry_max, attempts=self.attempts)
 
 
 class LogSettings(Group):

@@ -117,7 +117,9 @@ class SmtpSettings(Group):
     tls: Literal["off", "starttls", "tls"] = Field("off", description="encryption of the connection")
     user: str = Field("", description="user, empty for none")
     password: str = Field("", repr=False, json_schema_extra=_SECRET, description="password of the user")
-    sender: str = Field("ofd-gateway@localhost", min_length=3, description="address that letters come from")
+    sender: str = Field(
+        "ofd-gateway@localhost", pattern=r"^[!-?A-~]+@[^@\s]+$", description="address that letters come from"
+    )
     timeout: Duration = Field(timedelta(seconds=30), description="for each answer of the server")
     parallel: int = Field(4, ge=1, le=64, description="letters that one process sends at the same time")
     retry_min: Duration = Field(timedelta(seconds=30), description="first pause after a failure; it doubles")

@@ -41,6 +41,7 @@ from ofd_gateway.setting_values import (
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from ofd_gateway.alerts.letters.retry import RetryParameters
     from ofd_gateway.ffd.checks import CheckPolicy
 
 __all__ = [
@@ -116,12 +117,20 @@ class SmtpSettings(Group):
     tls: Literal["off", "starttls", "tls"] = Field("off", description="encryption of the connection")
     user: str = Field("", description="user, empty for none")
     password: str = Field("", repr=False, json_schema_extra=_SECRET, description="password of the user")
-    sender: str = Field("ofd-gateway@localhost", min_length=3, description="address that letters come from")
+    sender: str = Field(
+        "ofd-gateway@localhost", pattern=r"^[!-?A-~]+@[^@\s]+$", description="address that letters come from"
+    )
     timeout: Duration = Field(timedelta(seconds=30), description="for each answer of the server")
     parallel: int = Field(4, ge=1, le=64, description="letters that one process sends at the same time")
     retry_min: Duration = Field(timedelta(seconds=30), description="first pause after a failure; it doubles")
     retry_max: Duration = Field(timedelta(hours=1), description="longest pause")
     attempts: int = Field(40, ge=1, description="attempts until a letter is given up")
+
+    def retry(self) -> RetryParameters:
+        """The pauses between attempts."""
+        from ofd_gateway.alerts.letters.retry import RetryParameters
+
+        return RetryParameters(first=self.retry_min, longest=self.retry_max, attempts=self.attempts)
 
 
 class LogSettings(Group):

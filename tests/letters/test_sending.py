@@ -130,7 +130,7 @@ async def test_a_letter_is_given_up_after_the_attempts_allowed(scene: Scene) -> 
         mailer = scene.mailer(server_of(peer), retry=RetryParameters(first=SECOND, longest=SECOND, attempts=2))
         with capture_logs() as logs:
             async with running(mailer):
-                await until(lambda: peer.attempts == 1, mailer)
+                await until(lambda: scene.metrics.letters.labels("deferred")._value.get() == 1, mailer)
                 scene.clock.at += HOUR
                 await until(in_state(scene, "failed"), mailer)
     assert [outcome for outcome, _, _ in await attempts(scene)] == ["deferred", "given_up"]
@@ -443,3 +443,28 @@ async def test_a_letter_that_is_queued_again_by_a_person(scene: Scene) -> None:
     (told,) = await scene.archive.letters_of(alert_id)
     assert [attempt.outcome for attempt in told.history] == ["refused", "sent"]
     assert [(alert.rule, alert.reason) for alert in told.alerts] == [("service_ending", "FIRST")]
+
+
+async def test_a_new_address_of_the_operator_gets_what_was_never_delivered(scene: Scene) -> None:
+    """The operator's addresses are settings: they change with a restart."""
+    await scene.alert("many_registers", inn=None, critical=True)
+    scene.clock.at += WAIT
+    async with serving(Peer()) as peer:
+        peer.rcpt["operator@test.ru"] = "550 no"
+        mailer = scene.mailer(server_of(peer))
+        async with running(mailer):
+            await until(in_state(scene, "refused"), mailer)
+        await scene.planner.start(scene.clock.at)
+        scene.clock.at += HOUR
+        assert [planned.letters for planned in await scene.plan()] == [0, 0]
+        scene.planner = scene.new_planner(emails=("new@test.ru",))
+        mailer = scene.mailer(server_of(peer))
+        async with running(mailer):
+            await until(lambda: _resolved(scene), mailer)
+            scene.clock.at += HOUR
+            await until(lambda: "new@test.ru" in peer.recipients, mailer)
+    assert peer.subjects[0] == "Сразу у многих касс: нет чеков (25 из 100); вероятная причина общая"
+
+
+async def _resolved(scene: Scene) -> bool:
+    return await scene.fetch("SELECT end_reason FROM alerts WHERE rule = 'address_dead'") == [("over",)]

@@ -112,15 +112,8 @@ def retry_letter(
     async def work(opened: Database, settings: Settings) -> LetterRecord | None:
         from datetime import UTC, datetime
 
-        from ofd_gateway.alerts.notices import NoticeParameters
-
         archive = LetterArchive(opened)
-        notices = NoticeParameters(
-            group_wait=settings.alerts.group_wait,
-            group_interval=settings.alerts.group_interval,
-            repeat_critical=settings.alerts.repeat,
-        )
-        if not await archive.retry(number, datetime.now(UTC), notices, who=user_name()):
+        if not await archive.retry(number, datetime.now(UTC), settings.alerts.notices(), who=user_name()):
             return None
         found = await archive.letter(number)
         return found[0] if found else None

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from ofd_gateway.storage.migrations import Connection
 
-__all__ = ["ADDRESS_DEAD", "bury", "revive", "revive_address"]
+__all__ = ["ADDRESS_DEAD", "bury", "leave_behind", "revive", "revive_address"]
 
 ADDRESS_DEAD: Final = "address_dead"
 """The rule name of the operator's alert; its subject is the customer."""
@@ -48,14 +48,15 @@ FROM customers WHERE $1 = ANY (emails) ORDER BY inn
 """
 _OPEN_ALERTS: Final = """
 SELECT watch, subject_kind, subject, episode, level, weight, critical, opened_at, facts, customer_inn FROM alerts
-WHERE rule = $1 AND resolved_at IS NULL AND (subject = $2 OR facts ->> 'address' = ANY ($3::text[]))
-ORDER BY subject, episode
+WHERE rule = $1 AND resolved_at IS NULL AND (
+    subject = $2 AND facts ->> 'address' <> ALL ($4::text[]) OR facts ->> 'address' = ANY ($3::text[])
+) ORDER BY subject, episode
 """
 _UNTELL: Final = """
 DELETE FROM told WHERE recipient = $1 AND alert_id IN (
     SELECT alert_id FROM letter_alerts JOIN letters ON letters.id = letter_id
     WHERE recipient = $1 AND (state = 'refused' OR state = 'queued' AND next_attempt_at IS NULL)
-        AND address IN (SELECT address FROM dead_addresses)
+        AND address IN (SELECT address FROM dead_addresses) AND address <> ALL ($2::text[])
 ) AND alert_id NOT IN (
     SELECT alert_id FROM letter_alerts JOIN letters ON letters.id = letter_id
     WHERE recipient = $1 AND (state = 'sent' OR state = 'queued' AND next_attempt_at IS NOT NULL)
@@ -63,7 +64,7 @@ DELETE FROM told WHERE recipient = $1 AND alert_id IN (
 """
 _DROP_HELD: Final = """
 UPDATE letters SET state = 'refused', ended_at = $2
-WHERE recipient = $1 AND state = 'queued' AND next_attempt_at IS NULL
+WHERE recipient = $1 AND state = 'queued' AND next_attempt_at IS NULL AND address <> ALL ($3::text[])
 """
 _RELEASE: Final = """
 UPDATE letters SET next_attempt_at = $2
@@ -118,12 +119,23 @@ async def revive(
     What was never delivered to the recipient is told anew, as it is now, and the operator's alert is over. Letters of
     others that wait for one of the addresses go out.
     """
-    await connection.execute(_UNTELL, recipient)
-    await connection.execute(_DROP_HELD, recipient, now)
+    await connection.execute(_UNTELL, recipient, [])
+    await connection.execute(_DROP_HELD, recipient, now, [])
     await connection.execute("DELETE FROM dead_addresses WHERE address = ANY ($1::text[])", list(addresses))
     await connection.execute(_RELEASE, list(addresses), now)
     await _resolve(connection, _subject(recipient).id, addresses, now, notices, who=who)
-    await note_news(connection, {(recipient, urgency) for urgency in _urgencies(recipient)}, now, notices)
+    await note_news(connection, {(recipient, Urgency.PROMPT)}, now, notices)
+
+
+async def leave_behind(
+    connection: Connection, addresses: Sequence[str], now: datetime, notices: NoticeParameters, *, who: str
+) -> None:
+    """The operator's addresses are these: what dead ones that are no longer among them never got is told anew."""
+    kept = list(addresses)
+    await connection.execute(_UNTELL, OPERATOR, kept)
+    await connection.execute(_DROP_HELD, OPERATOR, now, kept)
+    await _resolve(connection, _GATEWAY, [], now, notices, who=who, kept=kept)
+    await note_news(connection, {(OPERATOR, urgency) for urgency in Urgency}, now, notices)
 
 
 async def revive_address(
@@ -143,8 +155,9 @@ async def _resolve(
     notices: NoticeParameters,
     *,
     who: str,
+    kept: Sequence[str] = (),
 ) -> None:
-    rows = await connection.fetch(_OPEN_ALERTS, ADDRESS_DEAD, subject, list(addresses))
+    rows = await connection.fetch(_OPEN_ALERTS, ADDRESS_DEAD, subject, list(addresses), list(kept))
     findings = [
         Finding(
             watch=row["watch"],
@@ -191,10 +204,6 @@ def _subject(recipient: str) -> Subject:
     if recipient == OPERATOR:
         return Subject(SubjectKind.GATEWAY, _GATEWAY)
     return Subject(SubjectKind.CUSTOMER, recipient)
-
-
-def _urgencies(recipient: str) -> tuple[Urgency, ...]:
-    return tuple(Urgency) if recipient == OPERATOR else (Urgency.PROMPT,)
 
 
 def _facts(text: str) -> dict[str, Any]:

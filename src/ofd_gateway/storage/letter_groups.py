@@ -27,8 +27,8 @@ from ofd_gateway.alerts.notices import (
 )
 from ofd_gateway.alerts.quiet import parse_quiet_hours
 from ofd_gateway.alerts.rules import RULES
-from ofd_gateway.storage.alert_records import OPERATOR, note_news
-from ofd_gateway.storage.dead_addresses import bury
+from ofd_gateway.storage.alert_records import ENGINE, OPERATOR
+from ofd_gateway.storage.dead_addresses import bury, leave_behind
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -137,7 +137,7 @@ class LetterPlanner:
     async def start(self, now: datetime) -> None:
         """Looks at the operator's groups once, whose addresses may have changed with the settings."""
         async with self._database.reading() as connection, connection.transaction():
-            await note_news(connection, {(OPERATOR, urgency) for urgency in Urgency}, now, self._notices)
+            await leave_behind(connection, self._operator.emails, now, self._notices, who=ENGINE)
 
     async def next_due_at(self) -> datetime | None:
         """When the next group is due; None when none is."""

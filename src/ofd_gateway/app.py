@@ -72,7 +72,6 @@ EXIT_CONFIGURATION = 2
 EXIT_DATABASE = 3
 
 _READY_TIMEOUT_S = 2.0
-_LETTERS_AT_ONCE = 4
 
 
 def serve(settings: Settings) -> int:
@@ -171,7 +170,9 @@ async def run_gateway(
         directory = await _directory(settings, database)
         async with database.reading() as connection:
             await directory.take_over(connection, clock.now())
-        outbox = await Database.connect(dsn, application_name="ofd-gateway letters", pool_size=_LETTERS_AT_ONCE + 1)
+        outbox = await Database.connect(
+            dsn, application_name="ofd-gateway letters", pool_size=settings.smtp.parallel + 1
+        )
         stack.push_async_callback(outbox.close)
         mailer = _mailer(settings, outbox, directory, metrics=metrics, clock=clock)
         reporter = AlertReporter(metrics, on_news=mailer.wake)
@@ -277,7 +278,7 @@ def _mailer(settings: Settings, database: Database, directory: Directory, *, met
         metrics,
         sender=smtp.sender,
         retry=retry,
-        parallel=_LETTERS_AT_ONCE,
+        parallel=smtp.parallel,
     )
 
 

@@ -17,9 +17,9 @@ from ofd_gateway.alerts.incident import IncidentParameters
 from ofd_gateway.alerts.notices import NoticeParameters
 from ofd_gateway.alerts.parameters import FnFillingParameters
 from ofd_gateway.ledger import FnState, StoredDocument, Verdict
-from ofd_gateway.storage import Database, DeadlineStore, Directory, StoreFailed, Watching
+from ofd_gateway.storage import Database, DeadlineStore, Directory, StoreFailed, Watching, commit
 from ofd_gateway.storage.commit import CommitConnection
-from ofd_gateway.storage.observations import follow
+from ofd_gateway.storage.observations import Homes, follow
 from ofd_gateway.storage.replay import MemoryWatches, news, replay
 from tests.alerted import START, document
 from tests.storage.arrivals import arrival, ledger
@@ -37,6 +37,7 @@ FNS = ("8710000100000001", "8710000100000002", "9999078900000001")
 REGISTERS = ("0000000000024136", "0000000000024137")
 LOST_FOR = timedelta(seconds=7)
 PARAMETERS = Parameters(fn_filling=FnFillingParameters(capacity=20))
+WRITE = commit._write
 TABLES = "documents, quarantine, fn_states, watches, alerts, alert_changes, letter_groups"
 
 
@@ -129,20 +130,20 @@ class Undisturbed:
         self.watches = MemoryWatches(lambda inn: PARAMETERS)
         self._states: dict[str, FnState] = {}
         self._stored: dict[tuple[str, int], list[StoredDocument]] = {}
-        self._registers: dict[str, str | None] = {}
+        self._homes = Homes()
 
-    def take(self, batch: list[Arrival]) -> None:
+    async def take(self, batch: list[Arrival]) -> None:
         for one in batch:
             state = self._states.setdefault(one.container.fn, FnState(fn=one.container.fn))
             decided = ledger().decide([one], {state.fn: state}, self._stored, one.received_at)
-            self._observe(decided)
+            await self._observe(decided)
 
-    def _observe(self, decided: BatchDecision) -> None:
+    async def _observe(self, decided: BatchDecision) -> None:
         (decision,) = decided.decisions
         fn, fd = decision.arrival.key
         at = decision.arrival.received_at
         if decision.verdict is Verdict.CONFLICT:
-            follow(self.watches, self._registers, fn, None, ConflictSeen(at=at, fn=fn, fd=fd))
+            await follow(self.watches, self._homes, fn, None, ConflictSeen(at=at, fn=fn, fd=fd))
         if decision.verdict is not Verdict.ACCEPTED:
             return
         (row,) = decided.documents
@@ -156,7 +157,7 @@ class Undisturbed:
             generation=decision.generation,
             response_code=decision.response_code,
         )
-        follow(self.watches, self._registers, fn, row.registration_number, event)
+        await follow(self.watches, self._homes, fn, row.registration_number, event)
 
 
 class Crashing(CommitConnection):
@@ -164,19 +165,22 @@ class Crashing(CommitConnection):
 
     crash = "none"
 
-    async def _watch(self, connection: asyncpg.Connection[asyncpg.Record], *arguments: Any) -> Any:
-        outcome = await super()._watch(connection, *arguments)
-        if self.crash == "before":
-            connection.terminate()
-        return outcome
-
     async def _commit(self, *arguments: Any) -> BatchDecision:
-        decided = await super()._commit(*arguments)
+        with pytest.MonkeyPatch.context() as patch:
+            if self.crash == "before":
+                patch.setattr(commit, "_write", _written_in_vain)
+            decided = await super()._commit(*arguments)
         if self.crash == "after":
             assert self._connection is not None
             self._drop(self._connection)
             raise StoreFailed("the answer is lost", committed="unknown")
         return decided
+
+
+async def _written_in_vain(connection: asyncpg.Connection[asyncpg.Record], *arguments: Any) -> Any:
+    outcome = await WRITE(connection, *arguments)
+    connection.terminate()
+    return outcome
 
 
 @dataclass
@@ -269,12 +273,12 @@ async def test_live_equals_replay(dsn: str, history: list[Happening]) -> None:
                 continue
             await live.take(batch, happening.crash)
             if happening.crash == "after":
-                pure.take(batch)
+                await pure.take(batch)
             if happening.crash != "none":
                 now = batch[-1].received_at + LOST_FOR * (len(batch) + 1)
                 batch = [_again(one, batch[-1].received_at + LOST_FOR * number) for number, one in enumerate(batch, 1)]
                 await live.take(batch, "none")
-            pure.take(batch)
+            await pure.take(batch)
         now += timedelta(days=60)
         await live.look(now)
         pure.watches.pass_time(now)

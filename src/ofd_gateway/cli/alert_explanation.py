@@ -219,7 +219,7 @@ def _now_lines(judged: dict[str, Any] | None) -> list[str]:
     if judged["next_change_at"] is not None:
         lines.append(f"правило изменится / the rule may change: {_shown(judged['next_change_at'])}")
     if judged["next_change_fd"] is not None:
-        lines.append(f"или с ФД / or from FD: {judged['next_change_fd']}")
+        lines.append(f"правило изменится с ФД / the rule may change from FD: {judged['next_change_fd']}")
     if judged["next_check_at"] is not None:
         lines.append(f"следующая проверка / next check: {_shown(judged['next_check_at'])}")
     return lines

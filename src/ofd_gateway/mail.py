@@ -52,7 +52,7 @@ class TransientFailure(DeliveryFailure):
 
 
 class PermanentFailure(DeliveryFailure):
-    """The server said no for good: an answer 5xx."""
+    """The server said no for good: an answer 5xx, a certificate that is not its own, no encryption or AUTH at all."""
 
 
 class SmtpServer:
@@ -102,7 +102,8 @@ class SmtpServer:
         except aiosmtplib.SMTPResponseException as error:
             raise _judged(at.stage, error.code, error.message) from error
         except (aiosmtplib.SMTPException, OSError, TimeoutError, ssl.SSLError) as error:
-            raise TransientFailure(at.stage, None, _line(str(error)) or type(error).__name__) from error
+            kind = PermanentFailure if _needs_a_person(error) else TransientFailure
+            raise kind(at.stage, None, _line(str(error)) or type(error).__name__) from error
         else:
             await _quit(client)
             return reply
@@ -175,6 +176,14 @@ class _Progress:
 def _judged(stage: Stage, code: int, text: str) -> DeliveryFailure:
     kind = PermanentFailure if code >= 500 else TransientFailure
     return kind(stage, code, _line(text))
+
+
+def _needs_a_person(error: BaseException) -> bool:
+    """Whether a failure without an answer lasts until somebody changes the settings or the server."""
+    unsupported = type(error) is aiosmtplib.SMTPException
+    return unsupported or any(
+        isinstance(one, ssl.SSLCertVerificationError) for one in (error, error.__cause__, error.__context__)
+    )
 
 
 def _line(text: str) -> str:

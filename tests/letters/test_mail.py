@@ -58,7 +58,7 @@ async def test_encryption(server_side: ssl.SSLContext, client_side: ssl.SSLConte
 @pytest.mark.parametrize("tls", ["starttls", "tls"])
 async def test_a_certificate_of_nobody_we_know(server_side: ssl.SSLContext, tls) -> None:
     async with serving(Peer(), tls=server_side, implicit=tls == "tls") as peer:
-        with pytest.raises(TransientFailure) as failed:
+        with pytest.raises(PermanentFailure) as failed:
             await server(peer, tls=tls).send(**LETTER)
     assert failed.value.stage == ("tls" if tls == "starttls" else "connect")
     assert "certificate" in failed.value.reply.lower()
@@ -67,7 +67,7 @@ async def test_a_certificate_of_nobody_we_know(server_side: ssl.SSLContext, tls)
 
 async def test_a_server_without_the_encryption_asked_for() -> None:
     async with serving(Peer()) as peer:
-        with pytest.raises(TransientFailure) as failed:
+        with pytest.raises(PermanentFailure) as failed:
             await server(peer, tls="starttls").send(**LETTER)
     assert failed.value.stage == "tls"
     assert peer.messages == []

@@ -69,8 +69,12 @@ _ENDED: Final = """
  AND a.resolved_at > $2
  AND CASE WHEN t.alert_id IS NULL THEN a.resolved_at > $3 AND a.rule = ANY ($4) ELSE NOT t.ended END
 """
-_OF_CUSTOMER: Final = "WHERE a.customer_inn = $1 AND a.type <> 'operator'"
-_OF_OPERATOR: Final = "WHERE a.type = 'operator' AND a.critical = $5"
+_OF_CUSTOMER: Final = _COLUMNS + "WHERE a.customer_inn = $1 AND a.type <> 'operator'"
+_OF_OPERATOR: Final = _COLUMNS + "WHERE a.type = 'operator' AND a.critical = "
+_CUSTOMER_OPEN: Final = _OF_CUSTOMER + _OPEN
+_CUSTOMER_ENDED: Final = _OF_CUSTOMER + _ENDED
+_OPERATOR_OPEN: Final = _OF_OPERATOR + "$2" + _OPEN
+_OPERATOR_ENDED: Final = _OF_OPERATOR + "$5" + _ENDED
 _INCIDENTS: Final = "SELECT facts ->> 'rule' AS rule, opened_at FROM alerts WHERE rule = $1 AND resolved_at IS NULL"
 _LETTER: Final = """
 INSERT INTO letters (recipient, address, subject, message_id, message, state, created_at, next_attempt_at)
@@ -255,10 +259,10 @@ class LetterPlanner:
         window = (now - _ENDS_FOR, now - _MOMENTARY_FOR, _MOMENTARY)
         if recipient == OPERATOR:
             critical = urgency is Urgency.PROMPT
-            open_ones = await connection.fetch(_COLUMNS + _OF_OPERATOR.replace("$5", "$2") + _OPEN, recipient, critical)
-            return open_ones + await connection.fetch(_COLUMNS + _OF_OPERATOR + _ENDED, recipient, *window, critical)
-        open_ones = await connection.fetch(_COLUMNS + _OF_CUSTOMER + _OPEN, recipient)
-        return open_ones + await connection.fetch(_COLUMNS + _OF_CUSTOMER + _ENDED, recipient, *window)
+            open_ones = await connection.fetch(_OPERATOR_OPEN, recipient, critical)
+            return open_ones + await connection.fetch(_OPERATOR_ENDED, recipient, *window, critical)
+        open_ones = await connection.fetch(_CUSTOMER_OPEN, recipient)
+        return open_ones + await connection.fetch(_CUSTOMER_ENDED, recipient, *window)
 
     async def _incidents(self, connection: Connection, now: datetime) -> dict[str, datetime]:
         rows = await connection.fetch(_INCIDENTS, INCIDENT_RULE)

@@ -60,3 +60,10 @@ def test_pauses_double_up_to_the_longest(attempts: int, seconds: int) -> None:
 
 def test_pauses_are_spread() -> None:
     assert pause_after(1, RETRY, 1.0) == timedelta(seconds=24)
+
+
+def test_a_certificate_is_for_a_person_to_mend() -> None:
+    delivery = after_failure(
+        stage="tls", code=None, reply="certificate", permanent=True, attempts=1, retry=RETRY, draw=0.0
+    )
+    assert (delivery.outcome, delivery.ours) == (DeliveryOutcome.DEFERRED, True)

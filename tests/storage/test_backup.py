@@ -6,14 +6,16 @@ import os
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
+import asyncpg
 import pytest
 
 from ofd_gateway.storage import DatabaseUnavailable, dsn_for_command
 from ofd_gateway.storage import backup as backup_room
 from ofd_gateway.storage.backup import BackupFailed, dump_database, restore_database
 from tests.messages import PLAIN_FN, container
-from tests.storage.arrivals import NOW, arrival, ledger, opened, quarantine_row
+from tests.storage.arrivals import NOW, arrival, ledger, opened, quarantine_row, value
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -82,6 +84,20 @@ async def test_a_database_in_use_is_not_replaced(state_dir: Path, tmp_path: Path
             with pytest.raises(DatabaseUnavailable, match="not put in place"):
                 await restore_database(embedded, file)
             assert await store.get(PLAIN_FN, 3) is not None
+
+
+async def test_a_database_with_nothing_but_customers_is_kept_aside(state_dir: Path, tmp_path: Path) -> None:
+    file = tmp_path / "ofd.dump"
+    customer = "INSERT INTO customers VALUES ('7707083893', '', '{}', '{}', 'ru', NULL, '{}', true, NULL, now(), now())"
+    async with dsn_for_command("embedded", state_dir) as embedded:
+        await dump_database(embedded, file)
+        connection = await asyncpg.connect(embedded)
+        await connection.execute(customer)
+        await connection.close()
+        kept = await restore_database(embedded, file)
+        assert kept is not None
+        assert await value(embedded, "SELECT count(*) FROM customers") == 0
+        assert await value(urlsplit(embedded)._replace(path=f"/{kept}").geturl(), "SELECT inn FROM customers")
 
 
 async def test_a_failed_dump_leaves_the_former_one(dsn: str, tmp_path: Path) -> None:

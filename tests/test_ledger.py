@@ -143,6 +143,15 @@ def test_a_repeat_from_before_the_new_start_is_still_a_repeat() -> None:
     assert (decision.verdict, decision.generation, decision.signs) == (Verdict.REPEATED, 0, old.signs)
 
 
+def test_a_repeat_from_before_the_new_start_is_a_repeat_beyond_the_numbers_of_the_new_life() -> None:
+    books = Books()
+    registration = arrival(code=1, body=document_body(DEBUG_FN, 1, code=1), sign=b"second")
+    assert books.verdicts(arrival(fd=1), arrival(fd=2)) == ["accepted", "accepted"]
+    assert books.verdicts(registration) == ["accepted"]
+    assert books.verdicts(arrival(fd=2)) == ["repeated"]
+    assert books.verdicts(arrival(fd=2, sign=b"others")) == ["accepted"]
+
+
 def test_a_receipt_as_fd_1_does_not_start_a_debug_fn_again() -> None:
     books = Books()
     books.commit(arrival(fd=1, code=1))

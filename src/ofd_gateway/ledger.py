@@ -185,9 +185,14 @@ class Ledger:
     def lookups(self, arrivals: Iterable[Arrival], states: Mapping[str, FnState]) -> list[DocumentKey]:
         """Keys that may be stored already: only those not beyond the largest FD of their FN.
 
-        Ordinary traffic needs none, because an FN numbers its documents upwards.
+        Ordinary traffic needs none, because an FN numbers its documents upwards. A debug FN that has started again may
+        repeat a document of its earlier life, whose numbers went further.
         """
-        keys = {arrival.key for arrival in arrivals if arrival.container.fd <= states[arrival.container.fn].max_fd}
+        keys = set()
+        for arrival in arrivals:
+            state = states[arrival.container.fn]
+            if arrival.container.fd <= state.max_fd or state.generation > 0:
+                keys.add(arrival.key)
         return sorted(keys)
 
     def decide(

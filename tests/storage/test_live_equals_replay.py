@@ -245,6 +245,7 @@ def changes_of(findings: Iterable[Finding]) -> list[tuple[Any, ...]]:
     return sorted(rows, key=lambda row: (row[1], row[2], row[3], row[4], row[0]))
 
 
+@pytest.mark.timeout(600)  # a counterexample is made small first
 @given(history=histories)
 @settings(
     max_examples=25,

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from ofd_gateway.storage.migrations import Connection
 
-__all__ = ["ENGINE", "OPERATOR", "Finding", "note_news", "record_findings"]
+__all__ = ["ENGINE", "OPERATOR", "Finding", "groups_of", "note_news", "record_findings", "write_findings"]
 
 ENGINE: Final = "engine"
 """Who changed an alert, when it was no person."""
@@ -84,9 +84,17 @@ async def record_findings(
 ) -> None:
     """Writes the findings, in order, inside the caller's transaction, and notes who has news.
 
+    The caller holds the locks of the watches, sorted; the groups of letters are locked here, sorted too, last of all.
+    """
+    await write_findings(connection, findings, who=who)
+    await note_news(connection, groups_of(findings), now, notices)
+
+
+async def write_findings(connection: Connection, findings: Sequence[Finding], *, who: str = ENGINE) -> None:
+    """Writes the findings alone; the caller notes the news of `groups_of` them.
+
     An alert that is known by (rule, subject, episode, level) is not told again, whatever the state said; one that rises
-    although no row is open (its beginning was known already) opens at that level. The caller holds the locks of the
-    watches, sorted; the groups of letters are locked here, sorted too.
+    although no row is open (its beginning was known already) opens at that level.
     """
     for kind, same in groupby(findings, key=lambda finding: finding.change.kind):
         rows = list(same)
@@ -99,12 +107,11 @@ async def record_findings(
             await connection.executemany(_RAISE, [_raised(finding.change, who) for finding in rows])
         elif kind is TransitionKind.RESOLVED:
             await connection.executemany(_RESOLVE, [_resolved(finding.change, who) for finding in rows])
-    await note_news(
-        connection,
-        {(recipient, _urgency(finding.change)) for finding in findings if (recipient := _recipient(finding))},
-        now,
-        notices,
-    )
+
+
+def groups_of(findings: Iterable[Finding]) -> set[tuple[str, Urgency]]:
+    """The groups of letters that the findings are news for."""
+    return {(recipient, _urgency(finding.change)) for finding in findings if (recipient := _recipient(finding))}
 
 
 async def note_news(

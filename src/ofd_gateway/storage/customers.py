@@ -37,7 +37,11 @@ UPDATE customers SET name = $2, emails = $3, notify = $4, locale = $5, timezone 
     tell_resolved = $8, quiet_hours = $9, changed_at = $10
 WHERE inn = $1
 """
-_LOOK_AT_ALL: Final = "UPDATE watches SET next_check_at = $2 WHERE customer_inn = $1"
+_LOOK_AT_ALL: Final = """
+UPDATE watches SET next_check_at = $2
+WHERE subject IN (SELECT subject FROM watches WHERE customer_inn = $1 ORDER BY subject FOR UPDATE)
+"""
+"""Watches are locked in the order of their keys, as everywhere."""
 
 
 class Customer(msgspec.Struct, frozen=True, kw_only=True):

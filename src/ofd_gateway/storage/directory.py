@@ -33,7 +33,8 @@ _LEFT: Final = "SELECT parameters::text AS parameters, notices::text AS notices 
 _LEAVE: Final = "UPDATE directory SET parameters = $1, notices = $2"
 _REARM_ALL: Final = """
 WITH changed AS (UPDATE directory SET mark = $1 WHERE mark <> $1 RETURNING mark)
-UPDATE watches SET next_check_at = $2 WHERE EXISTS (SELECT 1 FROM changed)
+UPDATE watches SET next_check_at = $2
+WHERE subject IN (SELECT subject FROM watches WHERE EXISTS (SELECT 1 FROM changed) ORDER BY subject FOR UPDATE)
 """
 
 

@@ -20,7 +20,7 @@ from ofd_gateway.alerts import (
 from ofd_gateway.alerts.engine import RETRY_AFTER
 from ofd_gateway.alerts.notices import Urgency
 from ofd_gateway.alerts.state import StateUnreadable, customer_of
-from ofd_gateway.storage.alert_records import Finding, note_news, record_findings
+from ofd_gateway.storage.alert_records import Finding, groups_of, note_news, write_findings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -253,9 +253,8 @@ class WatchTransaction:
         stepped = self._stepped()
         await self._connection.execute("SAVEPOINT watches")
         try:
-            await self._write_findings(now)
             await self._write_states(_columns(stepped))
-            await self._give_alerts(stepped, now)
+            await self._write_findings(stepped, now)
         except Exception as error:  # noqa: BLE001  reported; on a lost connection the next statement raises too
             await self._connection.execute("ROLLBACK TO SAVEPOINT watches")
             await self._connection.execute(_POSTPONE, list(stepped), now + RETRY_AFTER)
@@ -267,20 +266,22 @@ class WatchTransaction:
     def _stepped(self) -> dict[str, _Watch]:
         return {key: watch for key, watch in self._watches.items() if watch.stepped}
 
-    async def _write_findings(self, now: datetime) -> None:
-        """Alerts move last: what this transaction found before a watch was joined moves along."""
+    async def _write_findings(self, stepped: dict[str, _Watch], now: datetime) -> None:
+        """Alerts move after they are written: what was found before a watch was joined moves along."""
         if self._removed:
             await self._connection.execute(_REMOVE, self._removed)
-        await record_findings(self._connection, self._findings, self._rules.notices, now)
+        await write_findings(self._connection, self._findings)
         for former, key in self._moved:
             await self._connection.execute(_MOVE_ALERTS, former, key)
+        owners = {(owner, Urgency.PROMPT) for owner in await self._give_alerts(stepped)}
+        await note_news(self._connection, groups_of(self._findings) | owners, now, self._rules.notices)
 
     async def _write_states(self, columns: WatchColumns) -> None:
         if columns[0]:
             await self._connection.execute(WRITE_WATCHES, *columns)
 
-    async def _give_alerts(self, stepped: dict[str, _Watch], now: datetime) -> None:
-        """Open alerts go to the customer that their register has by now, and are news to it."""
+    async def _give_alerts(self, stepped: dict[str, _Watch]) -> set[str]:
+        """Gives open alerts to the customers that their registers have by now; those who got any."""
         joined = {key for _, key in self._moved}
         given = {
             key: customer_of(watch.state)
@@ -288,10 +289,9 @@ class WatchTransaction:
             if key in joined or _has_another_owner(watch)
         }
         if not given:
-            return
+            return set()
         rows = await self._connection.fetch(_GIVE_ALERTS, list(given), list(given.values()))
-        owners = {row[0] for row in rows if row[0] is not None}
-        await note_news(self._connection, {(owner, Urgency.PROMPT) for owner in owners}, now, self._rules.notices)
+        return {row[0] for row in rows if row[0] is not None}
 
 
 def _columns(stepped: dict[str, _Watch]) -> WatchColumns:

@@ -15,7 +15,6 @@ import structlog
 
 from ofd_gateway.alerts.deadlines import Deadlines
 from ofd_gateway.alerts.letters import Composer
-from ofd_gateway.alerts.letters.retry import RetryParameters
 from ofd_gateway.alerts.mailer import Mailer
 from ofd_gateway.alerts.reporting import AlertReporter
 from ofd_gateway.clock import SystemClock
@@ -269,7 +268,6 @@ def _mailer(settings: Settings, database: Database, directory: Directory, *, met
             password=smtp.password,
             timeout_s=smtp.timeout.total_seconds(),
         )
-    retry = RetryParameters(first=smtp.retry_min, longest=smtp.retry_max, attempts=smtp.attempts)
     return Mailer(
         planner,
         LetterStore(database, directory.notices),
@@ -277,7 +275,7 @@ def _mailer(settings: Settings, database: Database, directory: Directory, *, met
         clock,
         metrics,
         sender=smtp.sender,
-        retry=retry,
+        retry=smtp.retry(),
         parallel=smtp.parallel,
     )
 

@@ -11,6 +11,7 @@ from ofd_gateway.alerts import RULES, Parameters, Rule, customise
 from ofd_gateway.alerts.explain import spelt_parameters
 from ofd_gateway.alerts.incident import INCIDENT_RULE
 from ofd_gateway.alerts.notices import NoticeReason, Outcome
+from ofd_gateway.storage.dead_addresses import ADDRESS_DEAD
 
 PAGE = (Path(__file__).resolve().parents[2] / "docs" / "alerts.md").read_text(encoding="utf-8")
 SECTIONS = dict(re.findall(r"^### `(\w+)`\n(.*?)(?=^##|\Z)", PAGE, re.MULTILINE | re.DOTALL))
@@ -24,10 +25,10 @@ def settings(rule: str) -> dict[str, str]:
 
 
 def test_every_rule_has_a_section_and_every_section_a_rule() -> None:
-    assert list(SECTIONS) == [*NAMES, INCIDENT_RULE]
+    assert list(SECTIONS) == [*NAMES, INCIDENT_RULE, ADDRESS_DEAD]
 
 
-@pytest.mark.parametrize("rule", [*NAMES, INCIDENT_RULE])
+@pytest.mark.parametrize("rule", [*NAMES, INCIDENT_RULE, ADDRESS_DEAD])
 def test_a_section_answers_every_question(rule: str) -> None:
     assert tuple(re.findall(r"^- \*\*(\w+)\.\*\* \S", SECTIONS[rule], re.MULTILINE)) == HEADS
 

@@ -468,3 +468,29 @@ async def test_a_new_address_of_the_operator_gets_what_was_never_delivered(scene
 
 async def _resolved(scene: Scene) -> bool:
     return await scene.fetch("SELECT end_reason FROM alerts WHERE rule = 'address_dead'") == [("over",)]
+
+
+@pytest.mark.parametrize("how", ["set anew", "retry"])
+async def test_letters_of_others_that_wait_for_an_address_go_out_when_it_lives_again(scene: Scene, how: str) -> None:
+    await write(scene, "dead@test.ru")
+    await write(scene, "dead@test.ru", inn=OTHER_INN, register=2)
+    async with serving(Peer()) as peer:
+        peer.rcpt["dead@test.ru"] = "550 no"
+        mailer = scene.mailer(server_of(peer), parallel=1)
+        async with running(mailer):
+            await until(in_state(scene, "refused"), mailer)
+            peer.rcpt.clear()
+            if how == "retry":
+                (refused,) = await scene.letters(state="refused")
+                assert await scene.archive.retry(refused.id, scene.clock.at, NOTICES, who="ivan")
+            else:
+                async with scene.database.acquire() as connection, connection.transaction():
+                    await revive(connection, INN, ["dead@test.ru"], scene.clock.at, NOTICES, who="ivan")
+
+            async def sent() -> bool:
+                return bool(await scene.letters(state="sent", recipient=OTHER_INN))
+
+            await until(sent, mailer)
+    assert await scene.fetch("SELECT count(*) FROM alerts WHERE rule = 'address_dead' AND resolved_at IS NULL") == [
+        (0,)
+    ]

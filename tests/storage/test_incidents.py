@@ -30,7 +30,12 @@ async def test_many_at_once_open_one_incident_and_their_return_ends_it(dsn: str)
         await scene.pass_time(12 * HOUR)
         assert await scene.alerts(INCIDENT) == [(INCIDENT, "gateway", "incident", True)]
         facts, critical = (await scene.fetch("SELECT facts, critical FROM alerts WHERE rule = $1", INCIDENT))[0]
-        assert msgspec.json.decode(facts) == {"rule": "register_silent", "registers": 3, "share_percent": 30.0}
+        assert msgspec.json.decode(facts) == {
+            "rule": "register_silent",
+            "recent": 3,
+            "watched": 10,
+            "share_percent": 30.0,
+        }
         assert critical
         assert ("operator", "prompt") in [
             tuple(row) for row in await scene.fetch("SELECT recipient, urgency FROM letter_groups")

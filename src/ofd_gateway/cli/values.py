@@ -32,7 +32,6 @@ TYPES: Final = ("service", "messages", "silence", "fault")
 
 _INN: Final = re.compile(r"\d{10}|\d{12}", re.ASCII)
 _REGISTRATION_NUMBER: Final = re.compile(r"\d{1,20}", re.ASCII)
-_EMAIL: Final = re.compile(r"[^@\s,;<>\"()]{1,64}@[^@\s,;<>\"()]{1,255}")
 
 
 def inn(text: str) -> str:
@@ -56,10 +55,14 @@ def registration_number(text: str) -> str:
 
 def emails(texts: Iterable[str]) -> tuple[str, ...]:
     """Addresses, each option one or several with commas."""
+    from ofd_gateway.alerts.letters import wire_address
+
     found = _parts(texts)
     for address in found:
-        if not _EMAIL.fullmatch(address) or not address.isprintable():
-            raise typer.BadParameter(f"{address!r} is no e-mail address")
+        try:
+            wire_address(address)
+        except ValueError as error:
+            raise typer.BadParameter(f"{address!r} is no e-mail address: {error}") from None
     return found
 
 

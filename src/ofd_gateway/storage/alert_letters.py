@@ -7,12 +7,10 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from ofd_gateway.alerts.calendar import parse_clock_times
 from ofd_gateway.alerts.incident import INCIDENT_RULE
-from ofd_gateway.alerts.model import AlertType
 from ofd_gateway.alerts.notices import Decision, NoticeParameters, Subscription, Told, decide
-from ofd_gateway.alerts.quiet import QuietHours
 from ofd_gateway.storage.alert_records import OPERATOR
+from ofd_gateway.storage.letter_groups import OPERATORS_SUBSCRIPTION, subscription_of
 
 if TYPE_CHECKING:
     from ofd_gateway.storage.alerts import AlertRecord
@@ -121,21 +119,9 @@ class AlertLetters:
 
 async def _subscription(connection: Connection, recipient: str, timezone: str) -> Subscription | None:
     if recipient == OPERATOR:
-        return Subscription(types=frozenset({AlertType.OPERATOR}))
+        return OPERATORS_SUBSCRIPTION
     row = await connection.fetchrow(_CUSTOMER, recipient)
     if row is None:
         return None
-    return Subscription(
-        types=frozenset(AlertType(name) for name in row["notify"]),
-        tell_resolved=row["tell_resolved"],
-        quiet=_quiet(row["quiet_hours"], row["timezone"] or timezone),
-        paused=row["paused"],
-    )
-
-
-def _quiet(hours: str | None, timezone: str) -> QuietHours | None:
-    """`22:00-08:00` by the recipient's clock."""
-    if not hours:
-        return None
-    begin, end = parse_clock_times(hours)
-    return QuietHours(begin, end, timezone)
+    wanted = subscription_of(row, row["timezone"] or timezone)
+    return msgspec.structs.replace(wanted, paused=row["paused"])

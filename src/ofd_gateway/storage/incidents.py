@@ -71,7 +71,7 @@ class IncidentBook:
                 episode = known["episode"] if known else f"{rule} {now.isoformat()}"
                 opened_at = known["opened_at"] if known else now
                 registers = lasting if known else recent
-                findings.append(_finding(rule, verdict, episode, opened_at, registers, now))
+                findings.append(_finding(rule, verdict, episode, opened_at, registers, watched, now))
         await record_findings(connection, findings, notices, now)
         return WatchOutcome(findings=tuple(findings), failures=())
 
@@ -83,7 +83,7 @@ class IncidentBook:
 
 
 def _finding(
-    rule: str, verdict: IncidentVerdict, episode: str, opened_at: datetime, registers: int, now: datetime
+    rule: str, verdict: IncidentVerdict, episode: str, opened_at: datetime, registers: int, watched: int, now: datetime
 ) -> Finding:
     return Finding(
         watch=_SUBJECT.id,
@@ -97,7 +97,12 @@ def _finding(
             level=_LEVEL,
             at=now,
             opened_at=opened_at,
-            facts={"rule": rule, "registers": registers, "share_percent": round(verdict.share_percent, 1)},
+            facts={
+                "rule": rule,
+                "recent": registers,
+                "watched": watched,
+                "share_percent": round(verdict.share_percent, 1),
+            },
             end_reason=None if verdict.is_open else EndReason.OVER,
         ),
     )

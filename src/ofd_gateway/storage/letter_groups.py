@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from ofd_gateway.storage.database import Database
     from ofd_gateway.storage.migrations import Connection
 
-__all__ = ["LetterPlanner", "OperatorRecipient"]
+__all__ = ["OPERATORS_SUBSCRIPTION", "LetterPlanner", "OperatorRecipient", "subscription_of"]
 
 _MOMENTARY: Final = [rule.name for rule in RULES if rule.momentary]
 _MOMENTARY_FOR: Final = timedelta(days=7)
@@ -224,7 +224,7 @@ class LetterPlanner:
             timezone = self._operator.timezone
             who = Recipient(id=OPERATOR, name=self._operator.name, locale=self._operator.locale, timezone=timezone)
             emails: Sequence[str] = self._operator.emails
-            wanted = Subscription(types=frozenset({AlertType.OPERATOR}))
+            wanted = OPERATORS_SUBSCRIPTION
         else:
             row = await connection.fetchrow(_CUSTOMER, recipient)
             if row is None:
@@ -232,11 +232,7 @@ class LetterPlanner:
             timezone = row["timezone"] or self._operator.timezone
             who = Recipient(id=recipient, name=row["name"], locale=row["locale"], timezone=timezone)
             emails = row["emails"]
-            wanted = Subscription(
-                types=frozenset(AlertType(name) for name in row["notify"]),
-                tell_resolved=row["tell_resolved"],
-                quiet=parse_quiet_hours(row["quiet_hours"], timezone) if row["quiet_hours"] else None,
-            )
+            wanted = subscription_of(row, timezone)
         dead = {
             row["address"]
             for row in await connection.fetch(
@@ -299,6 +295,18 @@ class LetterPlanner:
                 [decision.level.name for decision in planned.letter],
                 [decision.reason.name for decision in planned.letter],
             )
+
+
+OPERATORS_SUBSCRIPTION: Final = Subscription(types=frozenset({AlertType.OPERATOR}))
+
+
+def subscription_of(row: asyncpg.Record, timezone: str) -> Subscription:
+    """What a customer wants, of a row with `notify`, `tell_resolved` and `quiet_hours`; by the clocks of `timezone`."""
+    return Subscription(
+        types=frozenset(AlertType(name) for name in row["notify"]),
+        tell_resolved=row["tell_resolved"],
+        quiet=parse_quiet_hours(row["quiet_hours"], timezone) if row["quiet_hours"] else None,
+    )
 
 
 _LOST: Final = (

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from ofd_gateway.settings import Settings
     from ofd_gateway.storage import Database, Directory
     from ofd_gateway.storage.alerts import AlertBook, AlertRecord
+    from ofd_gateway.storage.letter_archive import LetterRecord
 
 __all__ = ["collect", "print_explanation"]
 
@@ -26,8 +27,9 @@ async def collect(opened: Database, settings: Settings, number: int, now: dateti
     from ofd_gateway.storage import Directory
     from ofd_gateway.storage.alert_letters import AlertLetters
     from ofd_gateway.storage.alerts import AlertBook
+    from ofd_gateway.storage.letter_archive import LetterArchive
 
-    book, letters = AlertBook(opened), AlertLetters(opened)
+    book, letters, archive = AlertBook(opened), AlertLetters(opened), LetterArchive(opened)
     record = await book.get(number)
     async with opened.reading() as connection:
         directory = await Directory.of_gateway(connection, settings.alerts.parameters(), settings.alerts.notices())
@@ -58,27 +60,7 @@ async def collect(opened: Database, settings: Settings, number: int, now: dateti
             }
             for change in await book.changes(number)
         ],
-        "letters": [
-            {
-                "id": letter.id,
-                "address": letter.address,
-                "subject": letter.subject,
-                "state": letter.state,
-                "created_at": letter.created_at.isoformat(),
-                "level": letter.level,
-                "reason": letter.reason,
-                "attempts": [
-                    {
-                        "at": attempt.at.isoformat(),
-                        "outcome": attempt.outcome,
-                        "code": attempt.code,
-                        "reply": attempt.reply,
-                    }
-                    for attempt in letter.attempts
-                ],
-            }
-            for letter in await letters.sent(number)
-        ],
+        "letters": [_letter(letter, number) for letter in await archive.letters_of(number)],
         "told": [
             {"recipient": told.recipient, "at": told.told_at.isoformat(), "weight": told.weight, "ended": told.ended}
             for told in await letters.told(number)
@@ -91,6 +73,23 @@ async def collect(opened: Database, settings: Settings, number: int, now: dateti
             "outcome": decision.reason.outcome.value,
             "look_again_at": _iso(decision.look_again_at),
         },
+    }
+
+
+def _letter(letter: LetterRecord, alert_id: int) -> dict[str, Any]:
+    told = next(alert for alert in letter.alerts if alert.alert_id == alert_id)
+    return {
+        "id": letter.id,
+        "address": letter.address,
+        "subject": letter.subject,
+        "state": letter.state,
+        "created_at": letter.created_at.isoformat(),
+        "level": told.level,
+        "reason": told.reason,
+        "attempts": [
+            {"at": attempt.at.isoformat(), "outcome": attempt.outcome, "code": attempt.code, "reply": attempt.reply}
+            for attempt in letter.history
+        ],
     }
 
 

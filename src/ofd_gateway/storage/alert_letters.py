@@ -1,4 +1,4 @@
-"""What was told of an alert, to whom, and how mail servers answered. Reads only."""
+"""What was told of an alert and to whom, and what would be decided on it now. Reads only."""
 
 from __future__ import annotations
 
@@ -17,18 +17,8 @@ if TYPE_CHECKING:
     from ofd_gateway.storage.database import Database
     from ofd_gateway.storage.migrations import Connection
 
-__all__ = ["AlertLetter", "AlertLetters", "LetterAttempt", "ToldRecord"]
+__all__ = ["AlertLetters", "ToldRecord"]
 
-_LETTERS: Final = """
-SELECT l.id, l.address, l.subject, l.state, l.created_at, a.level, a.reason
-FROM letter_alerts AS a JOIN letters AS l ON l.id = a.letter_id
-WHERE a.alert_id = $1 ORDER BY l.id
-"""
-_ATTEMPTS: Final = """
-SELECT t.letter_id, t.at, t.outcome, t.code, t.reply
-FROM letter_alerts AS a JOIN letter_attempts AS t ON t.letter_id = a.letter_id
-WHERE a.alert_id = $1 ORDER BY t.id
-"""
 _TOLD: Final = "SELECT recipient, weight, told_at, ended FROM told WHERE alert_id = $1 ORDER BY recipient"
 _CUSTOMER: Final = """
 SELECT notify, tell_resolved, quiet_hours, timezone, emails <@ ARRAY(SELECT address FROM dead_addresses) AS paused
@@ -37,28 +27,6 @@ FROM customers WHERE inn = $1
 _HELD: Final = """
 SELECT facts ->> 'rule' AS rule, opened_at FROM alerts WHERE rule = $1 AND resolved_at IS NULL AND opened_at > $2
 """
-
-
-class LetterAttempt(msgspec.Struct, frozen=True, kw_only=True):
-    """One try to deliver a letter, with the answer of the mail server."""
-
-    at: datetime
-    outcome: str
-    code: int | None
-    reply: str
-
-
-class AlertLetter(msgspec.Struct, frozen=True, kw_only=True):
-    """A letter with a line about the alert: at which level, and why it was told."""
-
-    id: int
-    address: str
-    subject: str
-    state: str
-    created_at: datetime
-    level: str
-    reason: str
-    attempts: tuple[LetterAttempt, ...]
 
 
 class ToldRecord(msgspec.Struct, frozen=True, kw_only=True):
@@ -71,22 +39,10 @@ class ToldRecord(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class AlertLetters:
-    """The letters about one alert, and what would be decided on it now."""
+    """Who was told of one alert, and what would be decided on it now."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
-
-    async def sent(self, alert_id: int) -> list[AlertLetter]:
-        """Letters about the alert in the order in which they were written."""
-        async with self._database.reading() as connection:
-            attempts: dict[int, list[LetterAttempt]] = {}
-            for row in await connection.fetch(_ATTEMPTS, alert_id):
-                of_letter = attempts.setdefault(row["letter_id"], [])
-                of_letter.append(
-                    LetterAttempt(at=row["at"], outcome=row["outcome"], code=row["code"], reply=row["reply"])
-                )
-            rows = await connection.fetch(_LETTERS, alert_id)
-        return [AlertLetter(**dict(row), attempts=tuple(attempts.get(row["id"], ()))) for row in rows]
 
     async def told(self, alert_id: int) -> list[ToldRecord]:
         """Who was told of the alert."""

@@ -176,6 +176,24 @@ def test_moments_are_told_on_the_readers_clock_and_days_on_the_registers() -> No
     assert "Замечено: 24.11.2026 11:00" in letter.text
 
 
+@pytest.mark.parametrize(
+    ("hours", "ru", "en"),
+    [
+        (25.4, "25 ч", "25 h"),
+        (1.0, "1 ч", "1 h"),
+        (0.75, "45 мин", "45 min"),
+        (0.0008, "3 с", "3 s"),
+        (None, "–", "–"),
+    ],
+)
+def test_a_silence_is_told_in_a_unit_that_fits(hours: float | None, ru: str, en: str) -> None:
+    silent = line(
+        "register_silent_no_sales", facts={"silent_hours": hours, "silent_since": "2026-11-24T08:00:00+00:00"}
+    )
+    for locale, spelt in (("ru", ru), ("en", en)):
+        assert f"({spelt})" in compose(silent, locale=locale).subject
+
+
 def test_a_register_without_name_or_number() -> None:
     nameless = line("service_ending", register_name=None, registration_number=None)
     assert compose(nameless).subject.startswith("ККТ ФН 9999078900001234: ")

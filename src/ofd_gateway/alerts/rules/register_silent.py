@@ -98,8 +98,8 @@ def _facts(facts: RegisterFacts, since: datetime, now: datetime, parameters: Par
         "silent_since": iso(since),
         "last_receipt_at": iso(facts.last_receipt_at),
         "last_document_at": iso(facts.last.at) if facts.last else None,
-        "silent_hours": round((now - since).total_seconds() / 3600, 1),
-        "counted_hours": round(_silence(facts, since, now, parameters).total_seconds() / 3600, 1),
+        "silent_hours": round((now - since).total_seconds() / 3600, 4),
+        "counted_hours": round(_silence(facts, since, now, parameters).total_seconds() / 3600, 4),
         "shift_open": shift is not None and shift.open,
         "shift_number": shift.number if shift is not None else None,
     }

@@ -229,6 +229,24 @@ async def test_a_pid_file_that_names_a_process_in_the_data_directory_is_no_serve
             stranger.kill()
 
 
+async def test_an_empty_pid_file_of_a_server_that_was_killed_with_its_first_breath(state_dir: Path) -> None:
+    async with embedded(state_dir):
+        pass
+    (state_dir / "postgres" / "data" / "postmaster.pid").touch(mode=0o600)
+    assert running_dsn(state_dir) is None
+    async with embedded(state_dir) as server:
+        assert await value(server.dsn, "SELECT 1") == 1
+
+
+async def test_an_empty_pid_file_does_not_keep_a_killed_server_from_coming_back(state_dir: Path) -> None:
+    server = EmbeddedPostgres(state_dir)
+    async with watched(server):
+        assert server.server_pid is not None
+        os.kill(server.server_pid, signal.SIGKILL)
+        (state_dir / "postgres" / "data" / "postmaster.pid").write_bytes(b"")
+        assert await answered(server.dsn, "SELECT 1") == 1
+
+
 async def test_the_log_is_not_followed_elsewhere(state_dir: Path, tmp_path: Path) -> None:
     async with embedded(state_dir):
         pass

@@ -20,6 +20,7 @@ __all__ = ["Postmaster", "end_orphan", "is_server_process"]
 
 _SERVER: Final = "postgres"
 _POLL_S: Final = 0.02
+_WRITING_S: Final = 0.5
 
 
 class Postmaster:
@@ -28,15 +29,13 @@ class Postmaster:
     def __init__(self, data_dir: Path) -> None:
         self._file = data_dir / "postmaster.pid"
         self._data_dir = data_dir
+        self.exists = True
+        """There is such a file, be there anything in it or not."""
         try:
             self._lines = self._file.read_text(errors="replace").splitlines()
         except OSError:
             self._lines = []
-
-    @property
-    def exists(self) -> bool:
-        """There is such a file with anything in it."""
-        return bool(self._lines)
+            self.exists = self._file.exists()
 
     @property
     def pid(self) -> int | None:
@@ -91,10 +90,13 @@ def is_server_process(pid: int) -> bool:
 async def end_orphan(data_dir: Path, *, timeout_s: float) -> None:
     """Ends a server that a killed supervisor left behind, and removes the pid file of a stranger.
 
+    A server that was killed in the moment in which it made its pid file leaves an empty one, which would refuse every
+    server after it. One that is about to write into its file is given the time to.
+
     Raises:
         DatabaseUnavailable: the server survives even SIGKILL.
     """
-    postmaster = Postmaster(data_dir)
+    postmaster = await _filled(data_dir)
     if not postmaster.exists:
         return
     started = time.monotonic()
@@ -108,6 +110,16 @@ async def end_orphan(data_dir: Path, *, timeout_s: float) -> None:
                 os.kill(postmaster.pid, steps.pop(0)[1])
         await asyncio.sleep(_POLL_S)
     postmaster.remove()
+
+
+async def _filled(data_dir: Path) -> Postmaster:
+    """What the pid file says, once it names a pid or has named none for a while."""
+    deadline = time.monotonic() + _WRITING_S
+    while True:
+        postmaster = Postmaster(data_dir)
+        if not postmaster.exists or postmaster.pid is not None or time.monotonic() > deadline:
+            return postmaster
+        await asyncio.sleep(_POLL_S)
 
 
 def _has_proc() -> bool:

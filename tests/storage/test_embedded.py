@@ -344,7 +344,7 @@ async def test_all_processes_killed_at_once_and_again_while_they_start(state_dir
 
         await until(kill)
         assert await answered(server.dsn, "SELECT number FROM kept") == 42
-        assert restarts
+        await until(lambda: bool(restarts))
 
 
 @pytest.mark.faults

@@ -99,6 +99,7 @@ class TestCustomers:
             ("--threshold", "service_ending.after=3d"),
             ("--threshold", "fn_filling.percent=much"),
             ("--quiet-hours", "22-8"),
+            ("--quiet-hours", "9:00-18:00"),
             ("--quiet-hours", "22:00-24:30"),
         ],
     )

@@ -108,13 +108,13 @@ def locale(text: str) -> str:
 
 def quiet_hours(text: str) -> str | None:
     """Clock times such as 22:00-08:00; `none` for no quiet hours."""
-    from ofd_gateway.alerts.calendar import CalendarError, parse_clock_times
+    from ofd_gateway.alerts.quiet import parse_quiet_hours
 
     if text == NONE:
         return None
     try:
-        parse_clock_times(text)
-    except CalendarError as error:
+        parse_quiet_hours(text, "UTC")
+    except ValueError as error:
         raise typer.BadParameter(str(error)) from None
     return text
 

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Final, Literal
+from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, PlainSerializer
 from pydantic_settings import NoDecode
@@ -16,6 +17,7 @@ from ofd_gateway import durations
 __all__ = [
     "EMBEDDED",
     "Address",
+    "BaseUrl",
     "Capacities",
     "DatabaseChoice",
     "Directory",
@@ -119,7 +121,17 @@ def _check_database(value: str) -> str:
     return value
 
 
+def _check_base_url(value: str) -> str:
+    if not value:
+        return value
+    parts = urlsplit(value)
+    if parts.scheme not in {"http", "https"} or not parts.hostname or parts.query or parts.fragment:
+        raise ValueError("it is no address like https://host:port/path")
+    return value.rstrip("/")
+
+
 Address = Annotated[SocketAddress, BeforeValidator(_split_address), PlainSerializer(str), NoDecode]
+BaseUrl = Annotated[str, AfterValidator(_check_base_url)]
 DatabaseChoice = Annotated[str, AfterValidator(_check_database)]
 Directory = Annotated[Path, AfterValidator(lambda path: path.expanduser().absolute())]
 Duration = Annotated[timedelta, BeforeValidator(_whole_duration), PlainSerializer(format_duration), NoDecode]

@@ -23,24 +23,25 @@ if TYPE_CHECKING:
     from ofd_gateway.ledger import Arrival, BatchDecision, DocumentKey, Ledger, QuarantineRow
     from ofd_gateway.storage.watches import OnWatched, RuleBook, WatchOutcome
 
-__all__ = ["CommitConnection", "Watching"]
+__all__ = ["NO_OUTBOXES", "CommitConnection", "Outboxes", "Watching"]
 
 _CONNECT_TIMEOUT_S: Final = 3.0
 
 _LOCK_STATES: Final = """
-SELECT fn, generation, max_fd, registration_number, user_inn, last_received_at, facts, watched_alone
+SELECT fn, generation, max_fd, registration_number, user_inn, last_received_at, facts, watched_alone, pending_message
 FROM fn_states WHERE fn = ANY($1::text[]) ORDER BY fn FOR UPDATE
 """
 # The watches that the documents name are locked along, after the FNs: generation -1 marks their rows.
 _LOCK_ALL: Final = """
 WITH f AS MATERIALIZED (
-    SELECT fn, generation, max_fd, registration_number, user_inn, last_received_at, facts, watched_alone
+    SELECT fn, generation, max_fd, registration_number, user_inn, last_received_at, facts, watched_alone,
+           pending_message
     FROM fn_states WHERE fn = ANY($1::text[]) ORDER BY fn FOR UPDATE
 ), w AS MATERIALIZED (
     SELECT subject, customer_inn, state FROM watches WHERE subject = ANY($2::text[]) ORDER BY subject FOR UPDATE
 )
 SELECT * FROM f
-UNION ALL SELECT subject, -1, 0, customer_inn, NULL, NULL, state, false FROM w
+UNION ALL SELECT subject, -1, 0, customer_inn, NULL, NULL, state, false, 0 FROM w
 """
 _ADD_STATES: Final = """
 INSERT INTO fn_states (fn, generation, max_fd, facts)
@@ -51,10 +52,11 @@ _WRITE_STATES: Final = """
 UPDATE fn_states SET
     generation = s.generation, max_fd = s.max_fd, registration_number = s.registration_number, user_inn = s.user_inn,
     last_received_at = s.last_received_at, facts = s.facts,
-    watched_alone = s.watched_alone
+    watched_alone = s.watched_alone, pending_message = s.pending_message
 FROM unnest($1::text[], $2::int[], $3::bigint[], $4::text[], $5::text[], $6::timestamptz[], $7::bytea[],
-            $8::boolean[])
-    AS s (fn, generation, max_fd, registration_number, user_inn, last_received_at, facts, watched_alone)
+            $8::boolean[], $9::smallint[])
+    AS s (fn, generation, max_fd, registration_number, user_inn, last_received_at, facts, watched_alone,
+          pending_message)
 WHERE fn_states.fn = s.fn AND fn_states.fn = ANY($1)
 """
 # The limit keeps the planner from joining: it does not see that each key needs one partition only, and would read all.
@@ -87,6 +89,21 @@ FROM unnest(
           operation_type, total_kopecks, fiscal_sign, response_code, operator_message, operator_sign, trailer,
           violations)
 """
+_DOCUMENT_COLUMNS: Final = 24
+_STATE_COLUMNS: Final = 9
+_VIOLATIONS: Final = 23
+"""The place of the violations among the columns of a document."""
+_QUEUE_FOR_FNS: Final = """
+INSERT INTO fns_queue (fn, generation, fd, queued_at)
+SELECT * FROM unnest($1::text[], $2::int[], $3::bigint[], $8::timestamptz[])
+"""
+_QUEUE_FOR_BUYERS: Final = """
+INSERT INTO buyer_queue (fn, generation, fd, queued_at)
+SELECT fn, generation, fd, received_at
+FROM unnest($1::text[], $2::int[], $3::bigint[], $8::timestamptz[], $25::boolean[])
+    AS r (fn, generation, fd, received_at, has_contact)
+WHERE has_contact
+"""
 _ADD_QUARANTINED: Final = """
 INSERT INTO quarantine (fn, fd, reason, detail, received_at, peer, connection_id, raw)
 SELECT * FROM unnest($1::text[], $2::bigint[], $3::text[], $4::text[], $5::timestamptz[], $6::text[], $7::text[],
@@ -99,10 +116,32 @@ def _after(count: int, statement: str) -> str:
     return re.sub(r"\$(\d+)", lambda found: f"${int(found[1]) + count}", statement)
 
 
-_WRITE_ALL: Final = (
-    f"WITH added AS ({_ADD_DOCUMENTS}), kept AS ({_after(24, _WRITE_STATES)}) {_after(32, WRITE_WATCHES)}"
-)
-"""Documents, states and watches in one statement: each way to the server costs as much as a commit does."""
+class Outboxes(NamedTuple):
+    """What the transaction leaves for the outgoing legs: documents for the tax service, receipts for buyers."""
+
+    fns: bool = False
+    buyers: bool = False
+
+
+NO_OUTBOXES: Final = Outboxes()
+
+
+class _Statements:
+    """The statements that write, for the legs that are on."""
+
+    def __init__(self, outboxes: Outboxes) -> None:
+        self.columns = _DOCUMENT_COLUMNS + outboxes.buyers
+        queues = []
+        if outboxes.fns:
+            queues.append(f"for_fns AS ({_QUEUE_FOR_FNS})")
+        if outboxes.buyers:
+            queues.append(f"for_buyers AS ({_QUEUE_FOR_BUYERS})")
+        self.add_documents = f"WITH {', '.join(queues)} {_ADD_DOCUMENTS}" if queues else _ADD_DOCUMENTS
+        states = _after(self.columns, _WRITE_STATES)
+        parts = [*queues, f"added AS ({_ADD_DOCUMENTS})", f"kept AS ({states})"]
+        self.write_all = f"WITH {', '.join(parts)} {_after(self.columns + _STATE_COLUMNS, WRITE_WATCHES)}"
+        """Documents, states and watches in one statement: each way to the server costs as much as a commit does."""
+
 
 _QUARANTINE_TEXTS: Final = (0, 2, 3, 5, 6)
 """Columns of a quarantine row that are text: fn, reason, detail, peer, connection_id."""
@@ -122,13 +161,16 @@ class Watching(NamedTuple):
 class CommitConnection:
     """One connection that does nothing but the intake's transactions; it reconnects by itself.
 
-    Without `watching` documents are stored and no rule looks at them.
+    Without `watching` documents are stored and no rule looks at them. `outboxes` says which legs are on.
     """
 
-    def __init__(self, dsn: str, *, timeout_s: float, watching: Watching | None = None) -> None:
+    def __init__(
+        self, dsn: str, *, timeout_s: float, watching: Watching | None = None, outboxes: Outboxes = NO_OUTBOXES
+    ) -> None:
         self._dsn = dsn
         self._timeout_s = timeout_s
         self._watching = watching
+        self._statements = _Statements(outboxes)
         self._connection: asyncpg.Connection[asyncpg.Record] | None = None
         self._busy = asyncio.Lock()
 
@@ -168,7 +210,7 @@ class CommitConnection:
                     decided = ledger.decide(arrivals, states, stored, now)
                     if watches is not None:
                         await observe(watches, decided, former, states)
-                    outcome = await _write(connection, decided, watches, now)
+                    outcome = await _write(connection, self._statements, decided, watches, now)
                     sent = True
                     answer = await connection.execute("COMMIT")
             except CONNECTION_ERRORS as error:
@@ -255,6 +297,7 @@ def _states(rows: Iterable[asyncpg.Record]) -> dict[str, FnState]:
             last_received_at=row[5],
             facts=row[6],
             watched_alone=row[7],
+            pending_message=row[8],
         )
         for row in rows
     }
@@ -274,19 +317,20 @@ async def _find_stored(
 
 async def _write(
     connection: asyncpg.Connection[asyncpg.Record],
+    statements: _Statements,
     decided: BatchDecision,
     watches: WatchTransaction | None,
     now: datetime,
 ) -> WatchOutcome | None:
     if decided.quarantined:
         await _add_quarantined(connection, decided.quarantined)
-    documents = _columns(decided.documents) if decided.documents else None
+    documents = _columns(decided.documents)[: statements.columns] if decided.documents else None
     watched = watches.columns() if watches is not None else None
     if watches is not None and watched is not None and documents is not None:
-        await connection.execute(_WRITE_ALL, *documents, *_state_columns(decided.states), *watched)
+        await connection.execute(statements.write_all, *documents, *_state_columns(decided.states), *watched)
         return watches.failures()
     if documents is not None:
-        await connection.execute(_ADD_DOCUMENTS, *documents)
+        await connection.execute(statements.add_documents, *documents)
         await connection.execute(_WRITE_STATES, *_state_columns(decided.states))
     return await watches.write(now) if watches is not None else None
 
@@ -301,12 +345,13 @@ def _state_columns(states: Sequence[FnState]) -> tuple[list[Any], ...]:
         [state.last_received_at for state in states],
         [state.facts for state in states],
         [state.watched_alone for state in states],
+        [state.pending_message for state in states],
     )
 
 
 def _columns(rows: list[DocumentRow]) -> list[tuple[Any, ...]]:
     columns = list(zip(*map(_documents_as_tuples, rows), strict=True))
-    columns[-1] = tuple(None if value is None else value.decode() for value in columns[-1])
+    columns[_VIOLATIONS] = tuple(None if value is None else value.decode() for value in columns[_VIOLATIONS])
     return columns
 
 

@@ -35,6 +35,8 @@ from ofd_gateway.storage import (
     Directory,
     DocumentStore,
     EmbeddedPostgres,
+    FnsEndpoint,
+    FnsOutbox,
     LetterPlanner,
     LetterStore,
     OperatorRecipient,
@@ -53,6 +55,7 @@ if TYPE_CHECKING:
 
     from ofd_gateway.alerts.mailer import Transport
     from ofd_gateway.clock import Clock
+    from ofd_gateway.fns.exporter import Exporter
     from ofd_gateway.metrics import Metrics
     from ofd_gateway.settings import Settings
 
@@ -189,6 +192,7 @@ async def run_gateway(
         deadlines = Deadlines(
             DeadlineStore(database, directory, settings.alerts.incidents(), reporter), clock, CONNECTION_ERRORS
         )
+        exporter = await _exporter(settings, dsn, directory, reporter, metrics=metrics, clock=clock, stack=stack)
         readiness = _Readiness(database)
         stack.callback(readiness.close)
         http = HttpServer(health_app(metrics=metrics, check_ready=readiness), http_socket)
@@ -200,6 +204,8 @@ async def run_gateway(
                 tasks.create_task(deadlines.run()),
                 tasks.create_task(mailer.run()),
             ]
+            if exporter is not None:
+                endless.append(tasks.create_task(exporter.run()))
             if embedded is not None:
                 endless.append(tasks.create_task(embedded.watch()))
             tasks.create_task(http.run())
@@ -261,7 +267,7 @@ def _mailer(settings: Settings, database: Database, directory: Directory, *, met
     smtp, alerts = settings.smtp, settings.alerts
     planner = LetterPlanner(
         database,
-        Composer(operator_name=settings.ofd.name, register_timezone=alerts.timezone),
+        Composer(operator_name=settings.ofd.name, register_timezone=alerts.timezone, remedies=settings.fns.remedies),
         sender=smtp.sender,
         operator=OperatorRecipient(
             emails=tuple(alerts.operator_emails), name=settings.ofd.name, timezone=alerts.timezone
@@ -288,6 +294,49 @@ def _mailer(settings: Settings, database: Database, directory: Directory, *, met
         sender=smtp.sender,
         retry=smtp.retry(),
         parallel=smtp.parallel,
+    )
+
+
+async def _exporter(
+    settings: Settings,
+    dsn: str,
+    directory: Directory,
+    reporter: AlertReporter,
+    *,
+    metrics: Metrics,
+    clock: Clock,
+    stack: AsyncExitStack,
+) -> Exporter | None:
+    """The leg to the tax service with a pool and connections of its own, closed with `stack`; None when it is off."""
+    fns = settings.fns
+    if not fns.url:
+        return None
+    from ofd_gateway.fns.exporter import LONGEST_RETRY_AFTER, Exporter
+    from ofd_gateway.fns.http import HttpTransport
+    from ofd_gateway.fns.rendering import Renderer
+    from ofd_gateway.fns.reporter import FnsReporter
+
+    database = await Database.connect(dsn, application_name="ofd-gateway fns", pool_size=fns.parallel + 2)
+    stack.push_async_callback(database.close)
+    transport = HttpTransport(
+        fns.url, clock, token=fns.token, timeout_s=fns.timeout.total_seconds(), parallel=fns.parallel
+    )
+    stack.push_async_callback(transport.close)
+    return Exporter(
+        FnsOutbox(
+            database,
+            directory,
+            reporter,
+            batch=fns.batch,
+            longest_pause=max(fns.retry_max, LONGEST_RETRY_AFTER),
+        ),
+        FnsEndpoint(database, directory, reporter, settings.alerts.fns_delay()),
+        transport,
+        Renderer(EmulatorCrypto(load_or_create_key(settings.state_dir))),
+        clock,
+        FnsReporter(metrics),
+        parameters=fns.dispatch(),
+        parallel=fns.parallel,
     )
 
 

@@ -104,11 +104,12 @@ class Line(msgspec.Struct, frozen=True, kw_only=True):
     """The next documents of one FN, in order, at least one.
 
     `failures` counts the attempts at the first of them that brought no decision, `failing_since` is the moment of the
-    first such attempt. `is_told`: its owner has heard of it.
+    first such attempt. `is_told`: its owner has heard of it. `is_paused`: one of the line's documents met with trouble.
     """
 
     fn: str
     documents: tuple[QueuedDocument, ...]
+    is_paused: bool = False
     failures: int = 0
     failing_since: datetime | None = None
     is_told: bool = False
@@ -117,7 +118,7 @@ class Line(msgspec.Struct, frozen=True, kw_only=True):
         """The same line with some of its documents; what is known of its head goes with the head."""
         if documents[0].key == self.documents[0].key:
             return msgspec.structs.replace(self, documents=documents)
-        return Line(fn=self.fn, documents=documents)
+        return Line(fn=self.fn, documents=documents, is_paused=self.is_paused)
 
 
 class DispatchParameters(msgspec.Struct, frozen=True, kw_only=True):

@@ -25,6 +25,7 @@ __all__ = [
     "Durations",
     "Group",
     "Numbers",
+    "Remedies",
     "Severities",
     "SocketAddress",
     "Texts",
@@ -144,6 +145,7 @@ Durations = Annotated[
 Numbers = Annotated[list[int], BeforeValidator(_split), NoDecode]
 Texts = Annotated[list[str], BeforeValidator(_split), NoDecode]
 Capacities = Annotated[dict[str, int], BeforeValidator(_pairs_like("9999=1000")), NoDecode]
+Remedies = Annotated[dict[str, str], BeforeValidator(_pairs_like("507=…")), NoDecode]
 Severities = Annotated[
     dict[str, Literal["error", "warning", "off"]], BeforeValidator(_pairs_like("R-S3=warning")), NoDecode
 ]

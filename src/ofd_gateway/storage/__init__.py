@@ -17,6 +17,8 @@ from ofd_gateway.storage.errors import (
     SchemaMismatch,
     StoreFailed,
 )
+from ofd_gateway.storage.fns_endpoint import FnsEndpoint
+from ofd_gateway.storage.fns_outbox import FnsOutbox
 from ofd_gateway.storage.letter_groups import LetterPlanner, OperatorRecipient
 from ofd_gateway.storage.letters import LetterStore
 from ofd_gateway.storage.migrations import migrate
@@ -38,6 +40,8 @@ __all__ = [
     "DocumentRecord",
     "DocumentStore",
     "EmbeddedPostgres",
+    "FnsEndpoint",
+    "FnsOutbox",
     "LetterPlanner",
     "LetterStore",
     "MigrationChanged",

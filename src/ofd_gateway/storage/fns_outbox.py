@@ -75,25 +75,30 @@ LEFT JOIN LATERAL (
 LEFT JOIN fns_lines AS l ON l.fn = f.fn
 ORDER BY f.place, q.generation, q.fd
 """
-_FORGET: Final = """
-DELETE FROM fns_queue USING unnest($1::text[], $2::int[], $3::bigint[]) AS o (fn, generation, fd)
-WHERE fns_queue.fn = o.fn AND fns_queue.generation = o.generation AND fns_queue.fd = o.fd AND fns_queue.fn = ANY($1)
+# The places of the rows are looked up one by one: a join would be planned to read the whole queue.
+_PLACES: Final = """
+ARRAY(
+    SELECT q.place FROM o CROSS JOIN LATERAL (
+        SELECT ctid AS place FROM fns_queue WHERE fn = o.fn AND generation = o.generation AND fd = o.fd LIMIT 1
+    ) AS q
+)
 """
-_DECIDE: Final = """
-WITH gone AS (
-    DELETE FROM fns_queue
-    USING unnest($1::text[], $2::int[], $3::bigint[], $4::int[], $5::text[], $6::text[], $7::timestamptz[])
-        AS o (fn, generation, fd, code, status, text, received_at)
-    WHERE fns_queue.fn = o.fn AND fns_queue.generation = o.generation AND fns_queue.fd = o.fd
-      AND fns_queue.fn = ANY($1)
-    RETURNING o.*, fns_queue.attempts, fns_queue.first_sent_at
+_KEYS: Final = "o AS MATERIALIZED (SELECT * FROM unnest($1::text[], $2::int[], $3::bigint[]) AS k (fn, generation, fd))"
+_FORGET: Final = f"WITH {_KEYS} DELETE FROM fns_queue WHERE ctid = ANY({_PLACES})"  # noqa: S608  constants
+_DECIDE: Final = f"""
+WITH o AS MATERIALIZED (
+    SELECT * FROM unnest($1::text[], $2::int[], $3::bigint[], $4::int[], $5::text[], $6::text[], $7::timestamptz[])
+        AS k (fn, generation, fd, code, status, text, received_at)
+), gone AS (
+    DELETE FROM fns_queue WHERE ctid = ANY({_PLACES}) RETURNING fn, generation, fd, attempts, first_sent_at
 )
 INSERT INTO fns_answers AS a (fn, generation, fd, code, status, text, received_at, attempts, first_sent_at, decided_at)
-SELECT fn, generation, fd, code, status, text, received_at, attempts + 1, coalesce(first_sent_at, $8), $9 FROM gone
+SELECT fn, generation, fd, code, status, text, received_at, attempts + 1, coalesce(first_sent_at, $8), $9
+FROM gone JOIN o USING (fn, generation, fd)
 ON CONFLICT (fn, generation, fd) DO UPDATE SET
     code = excluded.code, status = excluded.status, text = excluded.text,
     attempts = a.attempts + excluded.attempts, decided_at = excluded.decided_at
-"""
+"""  # noqa: S608  constants
 _PACE: Final = "INSERT INTO fns_pace (at, documents) VALUES ($1, $2)"
 _LINES_GO_ON: Final = """
 DELETE FROM fns_lines USING unnest($1::text[], $2::int[], $3::bigint[]) AS o (fn, generation, fd)
@@ -107,11 +112,11 @@ ON CONFLICT (fn) DO UPDATE SET
     failing_since = excluded.failing_since, next_attempt_at = excluded.next_attempt_at, trouble = excluded.trouble,
     is_told = excluded.is_told
 """
-_ATTEMPTED: Final = """
+_ATTEMPTED: Final = f"""
+WITH {_KEYS}
 UPDATE fns_queue SET attempts = attempts + 1, first_sent_at = coalesce(first_sent_at, $4), last_error = $5
-FROM unnest($1::text[], $2::int[], $3::bigint[]) AS o (fn, generation, fd)
-WHERE fns_queue.fn = o.fn AND fns_queue.generation = o.generation AND fns_queue.fd = o.fd AND fns_queue.fn = ANY($1)
-"""
+WHERE ctid = ANY({_PLACES})
+"""  # noqa: S608  constants
 
 
 class TakenLines:

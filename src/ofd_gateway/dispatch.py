@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Collection, Iterable, Mapping
 
 __all__ = [
     "Answer",
@@ -162,6 +162,22 @@ class Settlement(msgspec.Struct, frozen=True, kw_only=True):
 
     def __bool__(self) -> bool:
         return bool(self.decisions or self.pauses)
+
+    def only(self, fn: str) -> Settlement:
+        """What is about that FN."""
+        return Settlement(
+            decisions=tuple(decision for decision in self.decisions if decision.document.fn == fn),
+            pauses=tuple(pause for pause in self.pauses if pause.document.fn == fn),
+        )
+
+    def without(self, fns: Collection[str]) -> Settlement:
+        """What is about other FNs than those."""
+        if not fns:
+            return self
+        return Settlement(
+            decisions=tuple(decision for decision in self.decisions if decision.document.fn not in fns),
+            pauses=tuple(pause for pause in self.pauses if pause.document.fn not in fns),
+        )
 
 
 def backoff(failures: int, parameters: DispatchParameters, draw: float) -> timedelta:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 
 from ofd_gateway.dispatch import Line, QueuedDocument
-from ofd_gateway.storage.fns_watches import tell_watches
+from ofd_gateway.storage.fns_watches import concerned_fns, hold_watch
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
@@ -138,36 +138,51 @@ class TakenLines:
         self.is_probe = is_probe
 
     async def record(self, settlement: Settlement, *, sent_at: datetime, now: datetime, is_noted: bool = False) -> None:
-        """Writes what one exchange changed, and what it means for the alerts, in one transaction.
+        """Writes what one exchange changed, and what it means for the alerts of an FN in the same transaction.
 
         `is_noted`: the attempts that brought no decision are counted already. Raises what the driver raises; the
-        documents are sent again then.
+        documents that were not recorded are sent again then.
         """
-        connection = self._connection
-        decisions, pauses = settlement.decisions, settlement.pauses
-        async with connection.transaction():
-            watches = await tell_watches(connection, self._rules, settlement, now)
-            if decisions:
-                await connection.execute(
-                    _DECIDE,
-                    *_keys([decision.document for decision in decisions]),
-                    [decision.answer.code for decision in decisions],
-                    [decision.answer.status.value for decision in decisions],
-                    [storable(decision.answer.text) for decision in decisions],
-                    [decision.document.received_at for decision in decisions],
-                    sent_at,
-                    now,
-                )
-                await connection.execute(_PACE, now, len(decisions))
-                if any(line.is_paused for line in self.lines):
-                    await connection.execute(_LINES_GO_ON, *_keys([decision.document for decision in decisions]))
-            for pause in pauses:
-                if not is_noted:
-                    await self.note_attempt([pause.document], pause.trouble, sent_at)
-                await self._pause(pause)
-            outcome = await watches.finish(connection, now)
+        concerned = await concerned_fns(self._connection, settlement)
+        ordinary = settlement.without(concerned)
+        if ordinary:
+            async with self._connection.transaction():
+                await self._write(ordinary, sent_at, now, is_noted=is_noted)
+        for fn in concerned:
+            await self._record_one(settlement.only(fn), fn, sent_at, now, is_noted=is_noted)
+
+    async def _record_one(
+        self, settlement: Settlement, fn: str, sent_at: datetime, now: datetime, *, is_noted: bool
+    ) -> None:
+        """One FN in a transaction of its own, which therefore waits for no second one while the intake waits for it."""
+        async with self._connection.transaction():
+            told = await hold_watch(self._connection, self._rules, fn)
+            await self._write(settlement, sent_at, now, is_noted=is_noted)
+            outcome = await told.finish(settlement, now)
         if outcome:
             self._on_watched(outcome)
+
+    async def _write(self, settlement: Settlement, sent_at: datetime, now: datetime, *, is_noted: bool) -> None:
+        connection = self._connection
+        decisions = settlement.decisions
+        if decisions:
+            await connection.execute(
+                _DECIDE,
+                *_keys([decision.document for decision in decisions]),
+                [decision.answer.code for decision in decisions],
+                [decision.answer.status.value for decision in decisions],
+                [storable(decision.answer.text) for decision in decisions],
+                [decision.document.received_at for decision in decisions],
+                sent_at,
+                now,
+            )
+            await connection.execute(_PACE, now, len(decisions))
+            if any(line.is_paused for line in self.lines):
+                await connection.execute(_LINES_GO_ON, *_keys([decision.document for decision in decisions]))
+        for pause in settlement.pauses:
+            if not is_noted:
+                await self.note_attempt([pause.document], pause.trouble, sent_at)
+            await self._pause(pause)
 
     async def note_attempt(self, documents: Sequence[QueuedDocument], trouble: Trouble, sent_at: datetime) -> None:
         """Notes that these documents were sent and nobody knows whether they arrived."""

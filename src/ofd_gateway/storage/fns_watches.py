@@ -7,7 +7,7 @@ wait for and its last document was accepted.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final
 
 from ofd_gateway.alerts import FnsQueueMoved, FnsRefused
 from ofd_gateway.ledger import OPERATOR_MESSAGE_SEE_CABINET
@@ -21,29 +21,20 @@ if TYPE_CHECKING:
     from ofd_gateway.storage.migrations import Connection
     from ofd_gateway.storage.watches import RuleBook, WatchOutcome
 
-__all__ = ["Told", "tell_watches"]
+__all__ = ["HeldWatch", "concerned_fns", "hold_watch"]
 
-# The order of locks is that of the intake: states of FNs, then watches, both sorted.
-_LOCK_STATES: Final = """
-SELECT fn, registration_number, watched_alone FROM fn_states WHERE fn = ANY($1::text[]) ORDER BY fn FOR UPDATE
-"""
+_ANY_REFUSED: Final = "SELECT EXISTS (SELECT 1 FROM fns_refused_watches)"
 _REFUSED_BEFORE: Final = """
-SELECT s.fn, s.registration_number, s.watched_alone FROM unnest($1::text[]) AS f (fn)
-CROSS JOIN LATERAL (
-    SELECT fn, registration_number, watched_alone FROM fn_states WHERE fn_states.fn = f.fn LIMIT 1
-) AS s
+SELECT s.fn FROM unnest($1::text[]) AS f (fn)
+CROSS JOIN LATERAL (SELECT fn, registration_number FROM fn_states WHERE fn_states.fn = f.fn LIMIT 1) AS s
 WHERE EXISTS (
     SELECT 1 FROM fns_refused_watches AS w WHERE w.watch IN ('fn:' || s.fn, 'rnm:' || s.registration_number)
 )
 """
-_ANY_REFUSED: Final = "SELECT EXISTS (SELECT 1 FROM fns_refused_watches)"
-_LEAVE_MESSAGE: Final = """
-UPDATE fn_states SET pending_message = pending_message | $2::smallint WHERE fn = ANY($1::text[])
-"""
-_NOTE_REFUSED: Final = """
-INSERT INTO fns_refused_watches (watch, since) SELECT watch, $2 FROM unnest($1::text[]) AS w (watch) ORDER BY watch
-ON CONFLICT DO NOTHING
-"""
+# The order of locks is that of the intake: the state of the FN, then the watch.
+_LOCK_STATE: Final = "SELECT registration_number, watched_alone FROM fn_states WHERE fn = $1 FOR UPDATE"
+_LEAVE_MESSAGE: Final = "UPDATE fn_states SET pending_message = pending_message | $2::smallint WHERE fn = $1"
+_NOTE_REFUSED: Final = "INSERT INTO fns_refused_watches (watch, since) VALUES ($1, $2) ON CONFLICT DO NOTHING"
 _FORGET_REFUSED: Final = "DELETE FROM fns_refused_watches WHERE watch = ANY($1::text[])"
 _QUEUED_OF_FN: Final = "SELECT count(*) AS queued, min(queued_at) AS oldest FROM fns_queue WHERE fn = $1"
 _QUEUED_OF_REGISTER: Final = """
@@ -52,101 +43,83 @@ WHERE fn IN (SELECT fn FROM fn_states WHERE registration_number = $1 AND NOT wat
 """
 
 
-class _Refusal(NamedTuple):
-    fn: str
-    fd: int
-    code: str
-    text: str
+async def concerned_fns(connection: Connection, settlement: Settlement) -> list[str]:
+    """FNs whose watches have to hear of the settlement."""
+    fns = {decision.document.fn for decision in settlement.decisions if decision.answer.status.is_refusal}
+    fns |= {pause.document.fn for pause in settlement.pauses if pause.is_news}
+    others = sorted({decision.document.fn for decision in settlement.decisions} - fns)
+    if others and await connection.fetchval(_ANY_REFUSED):
+        fns |= {row[0] for row in await connection.fetch(_REFUSED_BEFORE, others)}
+    return sorted(fns)
 
 
-class Told:
-    """The watches that one settlement concerns: made by `tell_watches`, to be finished before COMMIT."""
+async def hold_watch(connection: Connection, rules: RuleBook, fn: str) -> HeldWatch:
+    """Locks the FN and the watch that its documents are for, inside the caller's transaction."""
+    row = await connection.fetchrow(_LOCK_STATE, fn)
+    register, is_alone = (None, False) if row is None else (row["registration_number"], row["watched_alone"])
+    key = Homes({fn: register}, {fn} if is_alone else set()).key(fn)
+    watches = WatchTransaction(connection, rules)
+    await watches.lock({key})
+    return HeldWatch(connection, watches, fn, key, None if key == key_of_fn(fn) else register)
+
+
+class HeldWatch:
+    """The watch of one FN, locked until the transaction ends. `register` None: the FN is watched alone."""
 
     def __init__(
-        self, watches: WatchTransaction, homes: Homes, refusals: list[_Refusal], is_accepted: dict[str, bool]
+        self, connection: Connection, watches: WatchTransaction, fn: str, key: str, register: str | None
     ) -> None:
+        self._connection = connection
         self._watches = watches
-        self._homes = homes
-        self._refusals = refusals
-        self._is_accepted = is_accepted
+        self._fn = fn
+        self._key = key
+        self._register = register
 
-    async def finish(self, connection: Connection, now: datetime) -> WatchOutcome | None:
-        """Steps the watches by what is left in the queue, and writes them. None when none is concerned."""
-        if not self._homes.registers:
-            return None
-        refused = {self._homes.key(refusal.fn) for refusal in self._refusals}
-        for refusal in self._refusals:
-            event = FnsRefused(at=now, fn=refusal.fn, fd=refusal.fd, code=refusal.code, text=refusal.text)
-            self._watches.step(self._homes.key(refusal.fn), event, now)
-        over: set[str] = set()
-        for key, fn in {self._homes.key(fn): fn for fn in self._homes.registers}.items():
-            queued, oldest = await self._queued(connection, key, fn)
-            accepted = self._accepted(key)
-            is_over = queued == 0 and accepted
-            if key in refused or is_over:
-                event_ = FnsQueueMoved(at=now, queued=queued, oldest_queued_at=oldest, accepted=accepted)
-                self._watches.step(key, event_, now)
-            if is_over:
-                over |= {key} | {key_of_fn(one) for one in self._homes.registers if self._homes.key(one) == key}
-        if refused - over:
-            await connection.execute(_NOTE_REFUSED, sorted(refused - over), now)
-        if over:
-            await connection.execute(_FORGET_REFUSED, sorted(over))
+    async def finish(self, settlement: Settlement, now: datetime) -> WatchOutcome:
+        """Steps the watch by the settlement of its FN, which is written already, and by what is left in the queue.
+
+        A register that was refused is left a word for its next confirmation (1206, bit 0x04).
+        """
+        refusals = self._refusals(settlement, now)
+        for refusal in refusals:
+            self._watches.step(self._key, refusal, now)
+        queued, oldest = await self._queued()
+        decisions = settlement.decisions
+        is_accepted = bool(decisions) and not decisions[-1].answer.status.is_refusal
+        is_over = queued == 0 and is_accepted
+        if refusals or is_over:
+            moved = FnsQueueMoved(at=now, queued=queued, oldest_queued_at=oldest, accepted=is_accepted)
+            self._watches.step(self._key, moved, now)
+        if is_over:
+            await self._connection.execute(_FORGET_REFUSED, sorted({self._key, key_of_fn(self._fn)}))
+        elif refusals:
+            await self._connection.execute(_NOTE_REFUSED, self._key, now)
+        if any(decision.answer.status.is_refusal for decision in decisions):
+            await self._connection.execute(_LEAVE_MESSAGE, self._fn, OPERATOR_MESSAGE_SEE_CABINET)
         return await self._watches.write(now)
 
-    def _accepted(self, key: str) -> bool:
-        """Whether the last document of the register that was decided on was accepted; False when none was."""
-        last = [accepted for fn, accepted in self._is_accepted.items() if self._homes.key(fn) == key]
-        return bool(last) and all(last)
+    def _refusals(self, settlement: Settlement, now: datetime) -> list[FnsRefused]:
+        refused = [
+            FnsRefused(
+                at=now,
+                fn=self._fn,
+                fd=decision.document.fd,
+                code=str(decision.answer.code),
+                text=decision.answer.text,
+            )
+            for decision in settlement.decisions
+            if decision.answer.status.is_refusal
+        ]
+        late = [
+            FnsRefused(at=now, fn=self._fn, fd=pause.document.fd, code=pause.trouble.word, text=pause.trouble.text)
+            for pause in settlement.pauses
+            if pause.is_news
+        ]
+        return refused + late
 
-    async def _queued(self, connection: Connection, key: str, fn: str) -> tuple[int, datetime | None]:
-        register = self._homes.registers[fn]
-        if key == key_of_fn(fn) or register is None:
-            row: Any = await connection.fetchrow(_QUEUED_OF_FN, fn)
+    async def _queued(self) -> tuple[int, datetime | None]:
+        if self._register is None:
+            row: Any = await self._connection.fetchrow(_QUEUED_OF_FN, self._fn)
         else:
-            row = await connection.fetchrow(_QUEUED_OF_REGISTER, register)
+            row = await self._connection.fetchrow(_QUEUED_OF_REGISTER, self._register)
         return row["queued"], row["oldest"]
-
-
-async def tell_watches(connection: Connection, rules: RuleBook, settlement: Settlement, now: datetime) -> Told:
-    """Locks what the settlement concerns and leaves a word for the registers that were refused (1206, bit 0x04).
-
-    The caller writes the settlement next, then lets `Told.finish` look at what is left.
-    """
-    refusals = _refusals(settlement)
-    is_accepted = {decision.document.fn: not decision.answer.status.is_refusal for decision in settlement.decisions}
-    fns = {refusal.fn for refusal in refusals}
-    if await connection.fetchval(_ANY_REFUSED):
-        fns |= {row["fn"] for row in await connection.fetch(_REFUSED_BEFORE, sorted(is_accepted))}
-    watches = WatchTransaction(connection, rules)
-    homes = Homes()
-    if fns:
-        states = await connection.fetch(_LOCK_STATES, sorted(fns))
-        homes = Homes(
-            {row["fn"]: row["registration_number"] for row in states},
-            {row["fn"] for row in states if row["watched_alone"]},
-        )
-        await watches.lock({homes.key(fn) for fn in homes.registers})
-        cabinet = _see_cabinet(settlement)
-        if cabinet:
-            await connection.execute(_LEAVE_MESSAGE, cabinet, OPERATOR_MESSAGE_SEE_CABINET)
-    known = [refusal for refusal in refusals if refusal.fn in homes.registers]
-    return Told(watches, homes, known, is_accepted)
-
-
-def _refusals(settlement: Settlement) -> list[_Refusal]:
-    found = [
-        _Refusal(decision.document.fn, decision.document.fd, str(decision.answer.code), decision.answer.text)
-        for decision in settlement.decisions
-        if decision.answer.status.is_refusal
-    ]
-    late = [
-        _Refusal(pause.document.fn, pause.document.fd, pause.trouble.word, pause.trouble.text)
-        for pause in settlement.pauses
-        if pause.is_news
-    ]
-    return found + late
-
-
-def _see_cabinet(settlement: Settlement) -> list[str]:
-    return sorted({d.document.fn for d in settlement.decisions if d.answer.status.is_refusal})

@@ -149,10 +149,13 @@ class Exporter:
                 self._goes_on(name)
             except OfdGatewayError as error:
                 self._stall(name, error)
-                await self._sleep(_LOOK_S)
+                await asyncio.sleep(_LOOK_S)
 
     async def _deliver_one(self) -> None:
-        """One sender at a time looks for work; the others wait for it instead of looking as well."""
+        """One sender at a time looks for work; the others wait for it instead of looking as well.
+
+        Whoever is done wakes the one that looks: lines that were held may go on.
+        """
         async with AsyncExitStack() as stack:
             async with self._taking:
                 if self._stopping:
@@ -163,6 +166,7 @@ class Exporter:
                     await self._sleep(_POLL_S)
                     return
             await self._deliver(taken)
+        self.wake()
 
     async def _deliver(self, taken: TakenNow) -> None:
         delivery = Delivery(
@@ -178,7 +182,6 @@ class Exporter:
             after = await self._endpoint.answered(self._clock.now())
             if after is not None:
                 self._reporter.up(after)
-                self.wake()
 
     def _pause_of(self, failure: EndpointUnavailable) -> Callable[[int], timedelta]:
         wished = min(timedelta(seconds=failure.retry_after_s or 0.0), LONGEST_RETRY_AFTER)
@@ -189,7 +192,7 @@ class Exporter:
         state = await self._endpoint.look(now, count=self._looks % _LOOKS_TO_A_COUNT == 0)
         self._looks += 1
         self._reporter.queue(state.queued, state.oldest_queued_at, is_up=state.failing_since is None, now=now)
-        await self._sleep(_LOOK_S)
+        await asyncio.sleep(_LOOK_S)
 
     async def _sleep(self, length_s: float) -> None:
         woken = self._woken

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import functools
-import re
 from collections.abc import Callable
 from typing import Any, Final
 
@@ -15,7 +14,6 @@ __all__ = ["schema_fault", "sent_schema"]
 
 _CODES: Final = {document_kind(code): code for code in document_codes()}
 _SENT: Final = ("rawData", "messageFiscalSign")
-_INDEX: Final = re.compile(r"^\d+$")
 
 
 def schema_fault(document: dict[str, Any], *, kind: str, ffd: str) -> str | None:
@@ -34,15 +32,17 @@ def schema_fault(document: dict[str, Any], *, kind: str, ffd: str) -> str | None
 
 
 def sent_schema(kind: str, ffd: str) -> dict[str, Any]:
-    """The schema of a document that a gateway sends: as everywhere, with both signs of the drive demanded.
+    """The schema of a document that a gateway sends: as everywhere, with `rawData` and `messageFiscalSign` demanded.
 
-    Raises KeyError when there is none.
+    What `rawData` carries is judged by decoding it, once. Raises KeyError when there is none.
     """
     code = _CODES[kind]
     if (code, ffd) not in _known():
         raise KeyError(kind)
     schema: dict[str, Any] = copy.deepcopy(json_schema(code, ffd=ffd))
-    schema["properties"][kind]["required"] += _SENT
+    body = schema["properties"][kind]
+    body["required"] += _SENT
+    body["properties"]["rawData"] = {"type": "string"}
     return schema
 
 
@@ -60,7 +60,7 @@ def _validator(kind: str, ffd: str) -> Callable[[dict[str, Any]], object]:
 
 
 def _told(fault: Any) -> str:
-    path = "".join(f"[{step}]" if _INDEX.match(step) else f".{step}" for step in fault.path[1:]).lstrip(".")
+    path = fault.name.removeprefix("data").removeprefix(".")
     rule, wanted = fault.rule, fault.rule_definition
     if rule == "required":
         missing = next(name for name in wanted if name not in fault.value)

@@ -41,6 +41,8 @@ SHORT_FORMS: Final[dict[str, Status]] = {
 
 _BY_SCRIPT: Final = "по сценарию эмулятора / by the emulator's script"
 _LARGEST_FD: Final = 0xFFFFFFFF
+_LARGEST_CODE: Final = 0x7FFFFFFF
+_LONGEST_CODE: Final = 10
 
 
 class ScriptError(OfdGatewayError):
@@ -190,7 +192,10 @@ def read_script(text: bytes) -> Script:
         return msgspec.convert(tomllib.loads(text.decode()), Script)
     except UnicodeDecodeError as error:
         raise ScriptError(f"the script is no UTF-8 at byte {error.start}") from None
-    except (tomllib.TOMLDecodeError, msgspec.ValidationError) as error:
+    except RecursionError:
+        raise ScriptError("the script is nested too deep") from None
+    except (ValueError, msgspec.ValidationError) as error:
+        # Beside its own error tomllib lets through what Python says of a number with too many digits.
         raise ScriptError(str(error)) from None
 
 
@@ -200,7 +205,7 @@ def short_rule(option: str, pair: str) -> Rule:
     digits = fn.removesuffix("*")
     if not colon or not (digits or fn == "*") or (digits and not digits.isdecimal()) or not code.isdecimal():
         raise ScriptError(f"{pair!r} should be written FN:CODE, like 9999000007000000:420 or 9999*:507")
-    if int(code) > 0x7FFFFFFF:
+    if len(code) > _LONGEST_CODE or int(code) > _LARGEST_CODE:
         raise ScriptError(f"{pair!r}: the code is too large")
     return Rule(
         name=f"{option} {pair}", match=Match(fn=fn), answer=ScriptedAnswer(status=SHORT_FORMS[option], code=int(code))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -194,6 +195,12 @@ def test_what_makes_no_sense_is_refused_with_its_place(script: str, detail: str)
     with pytest.raises(ScriptError) as caught:
         read_script(script.encode())
     assert detail in str(caught.value)
+
+
+def test_the_script_of_the_page_can_be_played() -> None:
+    page = (Path(__file__).resolve().parents[2] / "docs" / "fns-emulator.md").read_text(encoding="utf-8")
+    script = read_script(page.partition("```toml\n")[2].partition("```")[0].encode())
+    assert (script.seed, [rule.name for rule in script.rule]) == (1, ["", "", "poison", "", ""])
 
 
 def test_a_script_is_utf_8() -> None:

@@ -21,7 +21,8 @@ _BATCH: Final = msgspec.json.Decoder(Batch, float_hook=Decimal)
 async def read_body(request: Request, limit_bytes: int, content_type: str | None) -> bytes:
     """The whole body. Raises RequestProblem for another content type, a coding, and more bytes than the limit.
 
-    A sender that is over the limit by less than as much again is heard out, so that it can hear why; another one is cut off.
+    A sender that is over the limit by less than as much again is heard out, so that it can hear why; another one is
+    cut off.
     Raises starlette's ClientDisconnect when the sender goes away before the end.
     """
     given = request.headers.get("content-type", "").partition(";")[0].strip().lower()

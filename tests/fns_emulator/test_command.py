@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import signal
 import socket
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import httpx
 import pytest
 
 from tests.cli.running import child
@@ -24,6 +26,17 @@ def test_it_says_where_it_listens_and_ends_with_0(number: int) -> None:
         with socket.create_connection(emulator.ready["listen"].split(":"), timeout=5):
             assert emulator.stop(number) == 0
         emulator.wait_event("fns_emulator.stopped")
+
+
+@pytest.mark.faults
+def test_a_late_answer_does_not_hold_up_the_end(tmp_path: Path) -> None:
+    script = tmp_path / "script.toml"
+    script.write_text('[[rule]]\nfault = {delay = "1h"}')
+    with running("--script", str(script)) as emulator, ThreadPoolExecutor() as threads:
+        sending = threads.submit(emulator.send, lives()[0][0])
+        emulator.wait_event("fns_emulator.fault_played")
+        assert emulator.stop() == 0
+        assert isinstance(sending.exception(), httpx.HTTPError)
 
 
 def test_short_forms_come_before_the_script(tmp_path: Path) -> None:

@@ -239,6 +239,17 @@ async def test_numbers_of_a_query_are_bounded(path: str, detail: str) -> None:
     assert detail in response.json()["detail"]
 
 
+async def test_a_connection_serves_many_requests() -> None:
+    life = lives()[0]
+    with capture_logs() as logged:
+        async with emulator() as sender:
+            for document in life:
+                await sender.send(document)
+            await sender.post(b"{")
+            await sender.send(life[0])
+    assert len({one["peer"] for one in logged if "peer" in one}) == 1
+
+
 async def test_other_addresses_and_methods_are_problems_too() -> None:
     async with emulator() as sender:
         nowhere = await sender.client.get("v1/nothing")

@@ -23,8 +23,6 @@ _TRIAL: Final = Words(
     "Пробный чек отладочного ФН: юридической силы не имеет", "A trial receipt of a debug drive, void before the law"
 )
 _INN: Final = Words("ИНН", "INN")
-_ADDRESS: Final = Words("Адрес", "Address")
-_PLACE: Final = Words("Место расчётов", "Place")
 _CASHIER: Final = Words("Кассир", "Cashier")
 _CASHIER_INN: Final = Words("ИНН кассира", "Cashier's INN")
 _MACHINE: Final = Words("Автомат", "Machine")
@@ -70,7 +68,7 @@ class Sheet(msgspec.Struct, frozen=True, kw_only=True):
     gives_money: bool
     trial: str
     seller: str
-    seller_rows: tuple[Row, ...]
+    seller_lines: tuple[str, ...]
     moment: str
     items: tuple[ItemLines, ...]
     total: Row
@@ -92,7 +90,15 @@ def lay_out(view: ReceiptView, language: Language) -> Sheet:
         gives_money=view.gives_money,
         trial=_TRIAL.in_(language) if view.is_trial else "",
         seller=view.seller_name,
-        seller_rows=_rows(language, (_INN, view.seller_inn), (_ADDRESS, view.address), (_PLACE, view.place)),
+        seller_lines=tuple(
+            line
+            for line in (
+                f"{_INN.in_(language)} {view.seller_inn}" if view.seller_inn else "",
+                view.address,
+                view.place,
+            )
+            if line
+        ),
         moment=moment_text(view.issued_at_local),
         items=tuple(_item(item, number, language) for number, item in enumerate(view.items, 1)),
         total=Row(_TOTAL.in_(language), "" if view.total_kopecks is None else money_text(view.total_kopecks)),

@@ -30,8 +30,8 @@ def _lines(sheet: Sheet) -> Iterator[str]:
         yield from _centred(sheet.trial)
         yield ""
     yield from _centred(sheet.seller)
-    for row in sheet.seller_rows:
-        yield from _beside(row.label, row.value)
+    for text in sheet.seller_lines:
+        yield from _centred(text)
     yield ""
     yield from _centred(sheet.title.upper())
     yield from _centred(sheet.operation)
@@ -51,7 +51,8 @@ def _item(item: ItemLines) -> Iterator[str]:
     yield from textwrap.wrap(
         f"{item.number}. {item.name} {item.mark}".rstrip(), COLUMNS, subsequent_indent=_INDENT, break_on_hyphens=False
     )
-    yield from _beside(f"{_INDENT}{item.calculation}", item.sum)
+    if item.calculation or item.sum:
+        yield from _beside(f"{_INDENT}{item.calculation}", item.sum)
     yield from textwrap.wrap(item.note, COLUMNS, initial_indent=_INDENT, subsequent_indent=_INDENT)
     for row in item.rows:
         yield from _beside(f"{_INDENT}{row.label}", row.value)
@@ -71,8 +72,9 @@ def _beside(label: str, value: str) -> Iterator[str]:
         return
     indent = " " * (len(label) - len(label.lstrip()))
     yield from textwrap.wrap(label, COLUMNS, subsequent_indent=indent)
-    for line in textwrap.wrap(value, COLUMNS - len(_INDENT) - len(indent), break_on_hyphens=False):
-        yield line.rjust(COLUMNS)
+    lines = textwrap.wrap(value, COLUMNS - len(_INDENT) - len(indent), break_on_hyphens=False)
+    for line in lines:
+        yield line.rjust(COLUMNS) if len(lines) == 1 else f"{indent}{_INDENT}{line}"
 
 
 def _centred(text: str) -> Iterator[str]:

@@ -76,7 +76,7 @@ _PIECE: Final = 0
 _OTHER_UNIT: Final = 255
 
 _LABELS: Final[Mapping[int, Words]] = {
-    1008: Words("Телефон или эл. адрес покупателя", "Buyer's contact"),
+    1008: Words("Контакт покупателя", "Buyer's contact"),
     1057: Words("Агент", "Agent"),
     1108: Words("ККТ для расчётов в интернете", "Register for the Internet only"),
     1125: Words("Расчёт в интернете", "Settled on the Internet"),
@@ -102,16 +102,23 @@ _LABELS: Final[Mapping[int, Words]] = {
     1261: Words("Отраслевой реквизит чека", "Requisite of an industry"),
     1270: Words("Операционный реквизит чека", "Operational requisite"),
 }
-_ENGLISH_VALUES: Final[Mapping[str, str]] = {
-    "ОСН": "general",
-    "УСН доход": "simplified, income",
-    "УСН доход минус расход": "simplified, income minus expense",
-    "ЕНВД": "imputed income",
-    "ЕСХН": "agricultural",
-    "патент": "patent",
-    "АУСН": "automated simplified",
+_VALUES: Final[Mapping[tuple[int, int], Words]] = {
+    (1055, 1): Words("ОСН", "general"),
+    (1055, 2): Words("УСН доход", "simplified, income"),
+    (1055, 4): Words("УСН доход минус расход", "simplified, income minus expense"),
+    (1055, 8): Words("ЕНВД", "imputed income"),
+    (1055, 64): Words("АУСН", "automated simplified"),
+    (1057, 64): Words("агент", "agent"),
+    (1222, 64): Words("агент", "agent"),
+    (1212, 9): Words("результаты интеллектуальной деятельности", "intellectual property"),
+    (1212, 10): Words("платёж", "payment"),
+    (1212, 12): Words("составной предмет расчёта", "composite item"),
+    (1212, 30): Words("подакцизный товар без кода маркировки", "excise goods without marking code"),
+    (1212, 31): Words("подакцизный товар с кодом маркировки", "excise goods with marking code"),
+    (1212, 32): Words("товар без кода маркировки", "goods without marking code"),
+    (1212, 33): Words("товар с кодом маркировки", "goods with marking code"),
 }
-"""Where the names of the tables are too short for a reader."""
+"""Where the names of the tables are for accountants, by tag and value."""
 
 
 def verbatim(text: str) -> Words:
@@ -133,14 +140,10 @@ def label_of(tag: int) -> Words:
 
 def value_words(tag: int, value: int) -> Words:
     """A value or the bits of a closed set in words; empty when it has no name."""
-    russian = describe(tag, value)
-    if not russian:
-        return NO_WORDS
-    english = ", ".join(
-        _ENGLISH_VALUES.get(one, other.replace("_", " "))
-        for one, other in zip(russian.split(", "), describe(tag, value, language="en").split(", "), strict=False)
-    )
-    return Words(russian, english)
+    named = _VALUES.get((tag, value))
+    if named is not None:
+        return named
+    return Words(describe(tag, value), describe(tag, value, language="en").replace("_", " "))
 
 
 def unit_words(code: int) -> Words:

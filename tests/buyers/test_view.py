@@ -10,7 +10,7 @@ import pytest
 
 from ofd_gateway.buyers import NotAReceipt, ReceiptView, receipt_view
 from ofd_gateway.buyers.amounts import money_text
-from ofd_gateway.buyers.words import TITLES, rate_words, value_words
+from ofd_gateway.buyers.words import TITLES, rate_words, unit_words, value_words
 from ofd_gateway.ffd import decode
 from ofd_gateway.ffd.dictionary import FFD_VERSIONS, document_codes
 from ofd_gateway.ffd.enumerations import enumeration
@@ -197,6 +197,16 @@ def test_an_unknown_rate_is_shown_as_its_number() -> None:
 @pytest.mark.parametrize("rate", sorted(enumeration(1199).values("1.2")))  # type: ignore[union-attr,arg-type]
 def test_every_rate_has_a_name(rate: int) -> None:
     assert "(" not in rate_words(rate, 2026).ru
+
+
+@pytest.mark.parametrize("code", sorted(enumeration(2108).values("1.2")))  # type: ignore[union-attr,arg-type]
+def test_every_measure_has_a_short_name(code: int) -> None:
+    words = unit_words(code)
+    assert (words.ru, words.en) == ("", "") if code == 255 else 0 < len(words.en) <= 4
+
+
+def test_an_unknown_measure_has_none() -> None:
+    assert unit_words(99).ru == ""
 
 
 @pytest.mark.parametrize("ffd", FFD_VERSIONS)

@@ -72,8 +72,15 @@ _RATES: Final[Mapping[int, str]] = {
 _RATES_BEFORE_2019: Final[Mapping[int, str]] = {1: "18%", 3: "18/118"}
 _FIRST_YEAR_OF_20: Final = 2019
 
-_PIECE: Final = 0
 _OTHER_UNIT: Final = 255
+_UNITS_IN_ENGLISH: Final = dict(
+    zip(
+        (0, 10, 11, 12, 20, 21, 22, 30, 31, 32, 40, 41, 42, 50, 51, 70, 71, 72, 73, 80, 81, 82, 83),
+        "pcs g kg t cm dm m cm² dm² m² ml l m³ kWh Gcal days h min s KB MB GB TB".split(),
+        strict=True,
+    )
+)
+"""By code of the measure (2108)."""
 
 _LABELS: Final[Mapping[int, Words]] = {
     1008: Words("Контакт покупателя", "Buyer's contact"),
@@ -148,9 +155,10 @@ def value_words(tag: int, value: int) -> Words:
 
 def unit_words(code: int) -> Words:
     """The measure of a quantity (2108); nothing for «another one»."""
-    if code == _PIECE:
-        return Words("шт.", "pcs")
-    return NO_WORDS if code == _OTHER_UNIT else value_words(2108, code)
+    if code == _OTHER_UNIT:
+        return NO_WORDS
+    words = value_words(2108, code)
+    return Words(words.ru if code else "шт.", _UNITS_IN_ENGLISH.get(code, words.en))
 
 
 def rate_words(rate: int, year: int | None) -> Words:

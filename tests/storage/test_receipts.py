@@ -132,7 +132,7 @@ async def test_every_miss_is_the_same_question(dsn: str) -> None:
         asked.clear()
         assert await store.find(qr) is None
         work[name] = [query for query in asked if "pg_advisory_unlock" not in query]
-    assert work == dict.fromkeys(WRONG, [receipts._FIND])
+    assert work == {name: [receipts._FIND] for name in WRONG}
     asked.clear()
     assert await store.find(QR) is not None
     assert receipts._READ in asked

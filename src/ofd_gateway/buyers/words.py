@@ -73,14 +73,31 @@ _RATES_BEFORE_2019: Final[Mapping[int, str]] = {1: "18%", 3: "18/118"}
 _FIRST_YEAR_OF_20: Final = 2019
 
 _OTHER_UNIT: Final = 255
-_UNITS_IN_ENGLISH: Final = dict(
-    zip(
-        (0, 10, 11, 12, 20, 21, 22, 30, 31, 32, 40, 41, 42, 50, 51, 70, 71, 72, 73, 80, 81, 82, 83),
-        "pcs g kg t cm dm m cm² dm² m² ml l m³ kWh Gcal days h min s KB MB GB TB".split(),
-        strict=True,
-    )
-)
-"""By code of the measure (2108)."""
+_UNITS_IN_ENGLISH: Final[Mapping[str, str]] = {
+    "piece": "pcs",
+    "gram": "g",
+    "kilogram": "kg",
+    "ton": "t",
+    "centimetre": "cm",
+    "decimetre": "dm",
+    "metre": "m",
+    "square centimetre": "cm²",
+    "square decimetre": "dm²",
+    "square metre": "m²",
+    "millilitre": "ml",
+    "litre": "l",
+    "cubic metre": "m³",
+    "kilowatt hour": "kWh",
+    "gigacalorie": "Gcal",
+    "hour": "h",
+    "minute": "min",
+    "second": "s",
+    "kilobyte": "KB",
+    "megabyte": "MB",
+    "gigabyte": "GB",
+    "terabyte": "TB",
+}
+"""By the names of the table."""
 
 _LABELS: Final[Mapping[int, Words]] = {
     1008: Words("Контакт покупателя", "Buyer's contact"),
@@ -158,7 +175,7 @@ def unit_words(code: int) -> Words:
     if code == _OTHER_UNIT:
         return NO_WORDS
     words = value_words(2108, code)
-    return Words(words.ru if code else "шт.", _UNITS_IN_ENGLISH.get(code, words.en))
+    return Words(words.ru if code else "шт.", _UNITS_IN_ENGLISH.get(words.en, words.en))
 
 
 def rate_words(rate: int, year: int | None) -> Words:

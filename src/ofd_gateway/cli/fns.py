@@ -130,7 +130,8 @@ def _waited_s(status: FnsStatus, now: datetime) -> float:
 
 def _print_status(status: FnsStatus, url: str, now: datetime) -> None:
     out = console()
-    out.print(f"адрес / endpoint: {printable(url) or 'не задан / not set (fns.url)'}")
+    if url:
+        out.print(f"адрес / endpoint: {printable(url)}")
     if status.failing_since is not None:
         out.print(
             f"не отвечает с / silent since {_local(status.failing_since)}: {printable(status.trouble)}; "

@@ -195,7 +195,7 @@ async def test_lines_are_taken_by_steps_from_fn_to_fn(filled: asyncpg.Connection
 async def test_documents_of_lines_are_read_by_their_keys(filled: asyncpg.Connection[asyncpg.Record]) -> None:
     fns = [f"{8710000100000000 + number:016d}" for number in range(100)]
     found = await nodes(filled, fns_outbox._READ, fns, 5)
-    assert scanned_whole(found) in ([], ["fns_lines"])
+    assert set(scanned_whole(found)) <= {"fns_lines", "fns_endpoint"}
     assert rows_read(found) <= 100 * (1 + 2 * 5) + 200
 
 

@@ -61,9 +61,11 @@ WITH RECURSIVE waiting (fn) AS (
 )
 SELECT fn, pg_try_advisory_lock($6, hashtext(fn)) AS is_ours FROM wanted
 """
+# Read after the lines are held: whoever had them before may just have been answered, or have met with silence.
 _READ: Final = """
 SELECT f.fn, q.generation, q.fd, q.attempts, d.document_code, d.ffd, d.received_at, d.container,
-       l.failures, l.failing_since, l.is_told, l.generation = q.generation AND l.fd = q.fd AS is_known
+       l.failures, l.failing_since, l.is_told, l.generation = q.generation AND l.fd = q.fd AS is_known,
+       (SELECT failing_since FROM fns_endpoint) AS silent_since
 FROM unnest($1::text[]) WITH ORDINALITY AS f (fn, place)
 CROSS JOIN LATERAL (
     SELECT generation, fd, attempts FROM fns_queue WHERE fn = f.fn ORDER BY generation, fd LIMIT $2
@@ -233,7 +235,7 @@ class FnsOutbox:
             is_probe = await self._is_silent(connection, now)
             lines: tuple[Line, ...] = ()
             if is_probe is not None:
-                lines = await self._lines(connection, now, _PROBE_DOCUMENTS if is_probe else self._batch)
+                lines = await self._lines(connection, now, is_probe=is_probe)
             if not lines:
                 yield None
                 return
@@ -241,31 +243,43 @@ class FnsOutbox:
 
     async def _is_silent(self, connection: Connection, now: datetime) -> bool | None:
         """False while the endpoint answers, True when it is this sender's to try again, None when it is not."""
+        is_due = await self._is_due(connection, now)
+        if not is_due:
+            return is_due
+        if not await connection.fetchval(_HOLD_PROBE, _PROBE):
+            return None
+        return await self._is_due(connection, now)
+
+    async def _is_due(self, connection: Connection, now: datetime) -> bool | None:
+        """False while the endpoint answers, else True when its pause is over, None before."""
         failing_since, next_attempt_at = await connection.fetchrow(_ENDPOINT) or (None, None)
         if failing_since is None:
             return False
-        if next_attempt_at is not None and now < next_attempt_at <= now + self._longest_pause:
-            return None
-        return True if await connection.fetchval(_HOLD_PROBE, _PROBE) else None
+        is_paused = next_attempt_at is not None and now < next_attempt_at <= now + self._longest_pause
+        return None if is_paused else True
 
-    async def _lines(self, connection: Connection, now: datetime, most: int) -> tuple[Line, ...]:
-        for_one = 1 if most == _PROBE_DOCUMENTS else max(most // _PARTS, 1)
+    async def _lines(self, connection: Connection, now: datetime, *, is_probe: bool) -> tuple[Line, ...]:
+        most = _PROBE_DOCUMENTS if is_probe else self._batch
+        for_one = 1 if is_probe else max(most // _PARTS, 1)
         is_last_round = not self._after
         while True:
             rows = await connection.fetch(_TAKE, self._after, now, self._longest_pause, most, for_one, _LINES)
             self._after = rows[-1]["fn"] if rows else ""
             fns = [row["fn"] for row in rows if row["is_ours"]]
-            lines = await self._read(connection, fns, most, for_one) if fns else ()
+            rows_of_lines = await connection.fetch(_READ, fns, for_one) if fns else []
+            if rows_of_lines and rows_of_lines[0]["silent_since"] is not None and not is_probe:
+                return ()
+            lines = await self._made(connection, rows_of_lines, most)
             if lines or (not rows and is_last_round):
                 return lines
             is_last_round = is_last_round or not rows
 
-    async def _read(self, connection: Connection, fns: list[str], most: int, for_one: int) -> tuple[Line, ...]:
-        """The documents are read after the lines are held: whoever had them before may just have been answered."""
+    @staticmethod
+    async def _made(connection: Connection, rows: Sequence[Any], most: int) -> tuple[Line, ...]:
         lines: list[Line] = []
         orphans: list[tuple[str, int, int]] = []
         left, left_bytes = most, _MOST_BYTES
-        for row in await connection.fetch(_READ, fns, for_one):
+        for row in rows:
             if row["container"] is None:
                 orphans.append((row["fn"], row["generation"], row["fd"]))
                 continue

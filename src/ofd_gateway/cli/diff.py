@@ -102,7 +102,7 @@ def _given(text: str) -> Reading:
 
 
 def _exists(name: str) -> bool:
-    """Whether there is such a file; hex of a message is longer than any name may be, which the system calls an error."""
+    """Whether there is such a file; hex of a message is longer than a name may be, which the system calls an error."""
     try:
         return Path(name).exists()
     except (OSError, ValueError):

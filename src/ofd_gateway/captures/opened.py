@@ -73,7 +73,8 @@ def open_piece(piece: Piece) -> Opened:
         fault = UnreadableInput("gap", 0, f"{piece.missing_bytes} байт нет в записи / bytes are not in the recording")
         return Opened(piece, Reading(), fault)
     if piece.sort is Sort.FOREIGN:
-        return Opened(piece, Reading(), _foreign(piece.raw))
+        fault = _foreign(piece.raw)
+        return Opened(piece, fault.partial, fault)
     if piece.sort is Sort.PARTIAL and len(piece.raw) < SESSION_HEADER_BYTES:
         text = f"{len(piece.raw)} из {SESSION_HEADER_BYTES} байт заголовка сеанса / bytes of a session header"
         return Opened(piece, Reading(), UnreadableInput("truncated", len(piece.raw), text))

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
-from typing import TYPE_CHECKING, BinaryIO, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
 from ofd_gateway import __version__
 from ofd_gateway.captures.journal import encode_journal_line, journal_line
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
     from ofd_gateway.captures.opened import Opened
 
 __all__ = ["JournalFile", "Output", "PcapngFile"]
+
+_WRITE_BYTES: Final = 256 * 1024
 
 
 class Output(Protocol):
@@ -46,8 +49,8 @@ class PcapngFile:
 
     def __init__(self, path: Path) -> None:
         self.name = str(path)
-        self._file = _create(path)
-        self._file.write(
+        self._file = _WholeRecords(path)
+        self._file.add(
             file_header(
                 application=f"ofd-gateway {__version__}",
                 comment="Recorded by a proxy: the bytes are those of the wire, the packets around them are made up.",
@@ -58,7 +61,7 @@ class PcapngFile:
     def frames(self, frames: Sequence[bytes], at: datetime) -> None:
         """Writes packets."""
         for frame in frames:
-            self._file.write(enhanced_packet(frame, at))
+            self._file.add(enhanced_packet(frame, at))
 
     def piece(self, opened: Opened) -> None:
         """Packets have no messages."""
@@ -77,14 +80,14 @@ class JournalFile:
 
     def __init__(self, path: Path) -> None:
         self.name = str(path)
-        self._file = _create(path)
+        self._file = _WholeRecords(path)
 
     def frames(self, frames: Sequence[bytes], at: datetime) -> None:
         """Messages have no packets."""
 
     def piece(self, opened: Opened) -> None:
         """Writes a line."""
-        self._file.write(encode_journal_line(journal_line(opened)) + b"\n")
+        self._file.add(encode_journal_line(journal_line(opened)) + b"\n")
 
     def flush(self) -> None:
         """Hands everything to the system."""
@@ -95,6 +98,44 @@ class JournalFile:
         self._file.close()
 
 
-def _create(path: Path) -> BinaryIO:
-    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | getattr(os, "O_CLOEXEC", 0)
-    return os.fdopen(os.open(path, flags, 0o600), "wb")
+class _WholeRecords:
+    """A file that only ever holds whole records: when the disk takes only a part of one, the part is cut off again."""
+
+    def __init__(self, path: Path) -> None:
+        flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | getattr(os, "O_CLOEXEC", 0)
+        self._descriptor = os.open(path, flags, 0o600)
+        self._size_bytes = 0
+        self._waiting: list[bytes] = []
+        self._waiting_bytes = 0
+
+    def add(self, record: bytes) -> None:
+        self._waiting.append(record)
+        self._waiting_bytes += len(record)
+        if self._waiting_bytes > _WRITE_BYTES:
+            self.flush()
+
+    def flush(self) -> None:
+        records, self._waiting, self._waiting_bytes = self._waiting, [], 0
+        view = memoryview(b"".join(records))
+        whole = self._size_bytes + len(view)
+        try:
+            while view:
+                view = view[os.write(self._descriptor, view) :]
+        except OSError:
+            self._give_up(records, whole - len(view))
+            raise
+        self._size_bytes = whole
+
+    def close(self) -> None:
+        self.flush()
+        os.close(self._descriptor)
+
+    def _give_up(self, records: list[bytes], written: int) -> None:
+        whole = self._size_bytes
+        for record in records:
+            if whole + len(record) > written:
+                break
+            whole += len(record)
+        with contextlib.suppress(OSError):
+            os.ftruncate(self._descriptor, whole)
+        os.close(self._descriptor)

@@ -69,7 +69,7 @@ def test_both_files_say_the_same(tmp_path: Path) -> None:
         assert {(piece.source, piece.destination) for piece in capture.pieces if piece.sender is Sender.REGISTER} == {
             ("10.0.0.5:51000", "192.0.2.7:7777")
         }
-        assert stat.S_IMODE(os.stat(file).st_mode) == 0o600
+        assert stat.S_IMODE(file.stat().st_mode) == 0o600
 
 
 def test_a_reset_gives_what_both_sides_had_begun(tmp_path: Path) -> None:

@@ -63,7 +63,7 @@ def _tables() -> Iterator[str]:
     yield "local DOCUMENTS = {"
     yield from (f"    [{code}] = {_quoted(_document(code))}," for code in document_codes())
     yield "}"
-    yield "-- Tag: its meanings, the present one first; kind, names, and where the number was reused, what it stands in."
+    yield "-- Tag: its meanings, the present one first: kind, names, and where the number was reused, its parents."
     yield "local TAGS = {"
     for tag in sorted({spec.tag for spec in specs()} - set(document_codes())):
         yield f"    [{tag}] = {{ {', '.join(_meaning(spec, len(meanings(tag))) for spec in _ordered(tag))} }},"

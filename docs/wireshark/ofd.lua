@@ -45,7 +45,7 @@ local DOCUMENTS = {
     [83] = "ответ на запрос / 83",
     [84] = "квитанция на уведомление / 84",
 }
--- Tag: its meanings, the present one first; kind, names, and where the number was reused, what it stands in.
+-- Tag: its meanings, the present one first: kind, names, and where the number was reused, its parents.
 local TAGS = {
     [101] = { { "structure", "массив ФДн: отчет о регистрации / archive registration report" } },
     [102] = { { "structure", "массив ФДн: отчет об открытии смены / archive shift open report" } },
@@ -781,6 +781,8 @@ end
 ofd:register_heuristic("tcp", function(tvb, pinfo, tree)
     if not is_message(tvb, 0) then return false end
     pinfo.conversation = ofd
+    -- TCP lets its dissectors wait for more segments, and counts levels to know which; a heuristic in Lua is too deep.
+    pinfo.can_desegment = 2
     ofd.dissector(tvb, pinfo, tree)
     return true
 end)

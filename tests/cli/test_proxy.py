@@ -172,3 +172,39 @@ def test_what_cannot_be_done_is_said_at_once(options: list[str], code: int) -> N
     done = child("proxy", *options)
     assert done.code == code
     assert done.err
+
+
+def children(pid: int) -> list[int]:
+    file = Path(f"/proc/{pid}/task/{pid}/children")
+    if not file.exists():
+        pytest.skip("this machine does not tell who is whose child")
+    return [int(number) for number in file.read_text().split()]
+
+
+async def test_without_its_recorder_the_proxy_goes_on(tmp_path: Path) -> None:
+    async with serving(TestOperator()) as operator:
+        proxy = RunningProxy(operator.port, "--lines", str(tmp_path / "a.jsonl"))
+        ready = await proxy.ready()
+        await exchange(ready["listen"], MESSAGE)
+        [recorder] = children(ready["pid"])
+        os.kill(recorder, signal.SIGKILL)
+        await until(lambda: any(one.get("event") == "proxy.recorder_died" for one in proxy.records))
+        await exchange(ready["listen"], MESSAGE)
+        assert len(operator.messages) == 2
+        assert await asyncio.to_thread(proxy.stop) == 1
+    [died] = [one for one in proxy.records if one.get("event") == "proxy.recorder_died"]
+    assert died["level"] == "error"
+
+
+async def test_a_killed_proxy_leaves_whole_files(tmp_path: Path) -> None:
+    file = tmp_path / "a.pcapng"
+    async with serving(TestOperator()) as operator:
+        proxy = RunningProxy(operator.port, "--record", str(file))
+        ready = await proxy.ready()
+        await exchange(ready["listen"], MESSAGE)
+        [recorder] = children(ready["pid"])
+        assert await asyncio.to_thread(proxy.stop, signal.SIGKILL) == -signal.SIGKILL
+        await until(lambda: not Path(f"/proc/{recorder}").exists())
+    capture = read_recording(file.read_bytes())
+    assert capture.notes == ()
+    assert capture.pieces[0].raw == MESSAGE

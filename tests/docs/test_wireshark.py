@@ -17,9 +17,9 @@ from tests.messages import DEBUG_FN, container, document_body, message, tlv
 from ofd_gateway.captures.piece import Address, Sender
 from ofd_gateway.ffd.dictionary import document_codes, specs
 from ofd_gateway.protocol import Connection, CrcMode, Role
-from ofd_gateway.proxy.outputs import PcapngFile
+from ofd_gateway.proxy.outputs import PcapngFile, create_file
 from ofd_gateway.proxy.recorder import Recorder
-from ofd_gateway.proxy.tap import Ended, Opened, Relayed, Sent, Tap
+from ofd_gateway.proxy.tap import Ended, Opened, Sent
 
 SCRIPT = DOCS / "wireshark" / "ofd.lua"
 AT = datetime(2026, 11, 24, 15, 30, tzinfo=UTC)
@@ -43,15 +43,13 @@ def dissected(tmp_path: Path, sent: list[tuple[Sender, bytes]], *options: str) -
     tshark = shutil.which("tshark")
     if tshark is None:
         pytest.skip("tshark is not on this machine")
-    tap, file = Tap(), tmp_path / "recorded.pcapng"
-    link = Relayed(1, Address("10.0.0.5", 51000), Address("192.0.2.7", 4321))
-    tap.put(Opened(link, AT))
+    file = tmp_path / "recorded.pcapng"
+    recorder = Recorder([PcapngFile(create_file(file), str(file))])
+    recorder.take(Opened(1, AT, Address("10.0.0.5", 51000), Address("192.0.2.7", 4321)))
     for sender, data in sent:
-        tap.put(Sent(link, AT, sender, data))
-    tap.put(Ended(link, AT, Sender.REGISTER))
-    recorder = Recorder(tap, [PcapngFile(file)])
-    recorder.start()
-    assert recorder.stop(10)
+        recorder.take(Sent(1, AT, sender, data))
+    recorder.take(Ended(1, AT, Sender.REGISTER))
+    recorder.close()
     done = subprocess.run(
         [tshark, "-X", f"lua_script:{SCRIPT}", "-r", str(file), *options],
         capture_output=True,

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from ofd_gateway.captures.piece import Address
 from ofd_gateway.clock import SystemClock
 from ofd_gateway.proxy.server import ProxyServer
-from ofd_gateway.proxy.tap import Event, Tap
+from ofd_gateway.proxy.tap import Event
 from ofd_gateway.sockets import bind_socket
 
 DEADLINE_S = 10.0
@@ -19,19 +19,27 @@ Talk = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
 
 @dataclass
+class Heard:
+    """A tap that remembers."""
+
+    events: list[Event] = field(default_factory=list)
+
+    def put(self, event: Event) -> None:
+        self.events.append(event)
+
+
+@dataclass
 class Standing:
     port: int
     server: ProxyServer
-    tap: Tap
-    taken: list[Event] = field(default_factory=list)
+    tap: Heard
 
     async def connect(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
         return await asyncio.open_connection("127.0.0.1", self.port)
 
     def events(self) -> list[Event]:
-        """Everything told so far; the tap must not be empty."""
-        self.taken += self.tap.take()
-        return self.taken
+        """Everything told so far."""
+        return self.tap.events
 
     async def until_idle(self) -> None:
         await until(lambda: not self.server.connection_count)
@@ -63,7 +71,7 @@ async def standing(talk: Talk, *, host: str = "127.0.0.1", stop_timeout_s: float
 
 @asynccontextmanager
 async def proxying(port: int, *, host: str = "127.0.0.1", stop_timeout_s: float = 2.0) -> AsyncIterator[Standing]:
-    tap = Tap()
+    tap = Heard()
     server = ProxyServer(
         upstream=Address(host, port), tap=tap, clock=SystemClock(), connect_timeout_s=5.0, stop_timeout_s=stop_timeout_s
     )

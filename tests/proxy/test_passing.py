@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from structlog.testing import capture_logs
 
 from ofd_gateway.captures.piece import Sender
-from ofd_gateway.proxy.tap import Ended, Opened, Reset, Sent
+from ofd_gateway.proxy.tap import Closed, Ended, Opened, Reset, Sent
 
 from .standing import Standing, close, proxying, standing, until
 
@@ -104,9 +104,10 @@ def test_bytes_are_passed_on_while_both_sides_stay_open(run) -> None:
                 assert await reader.readexactly(len(b"%d," % number)) == b"%d," % number
             await close(writer)
             await proxy.until_idle()
-            [opened, *_] = proxy.events()
+            [opened, *_, closed] = proxy.events()
             assert isinstance(opened, Opened)
-            assert opened.relayed.operator.host == "127.0.0.1"
+            assert isinstance(closed, Closed)
+            assert opened.operator.host == "127.0.0.1"
 
     run(talk())
 

@@ -5,21 +5,19 @@ from __future__ import annotations
 import json
 import os
 import stat
-import threading
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 from structlog.testing import capture_logs
 
-from ofd_gateway.captures.conversations import read_capture
 from ofd_gateway.captures.piece import Address, Sender, Sort
 from ofd_gateway.captures.recording import read_recording
 from ofd_gateway.captures.savefile import Frame, read_frames
 from ofd_gateway.proxy import recorder as recorder_module
-from ofd_gateway.proxy.outputs import JournalFile, PcapngFile
+from ofd_gateway.proxy.outputs import JournalFile, PcapngFile, create_file
 from ofd_gateway.proxy.recorder import Recorder
-from ofd_gateway.proxy.tap import Ended, Opened, Relayed, Reset, Sent, Tap
+from ofd_gateway.proxy.tap import Closed, Ended, Missed, Opened, Reset, Sent
 from tests.captures.answers import confirmation, encrypted
 from tests.messages import DEBUG_FN, container, message
 
@@ -28,26 +26,34 @@ MESSAGE, ANSWER = message(container(DEBUG_FN, 7)), confirmation()
 LINK_ENDS = (Address("10.0.0.5", 51000), Address("192.0.2.7", 7777))
 
 
-def record(events, *outputs, tap: Tap | None = None) -> Recorder:
-    tap = tap or Tap()
+def record(events, *outputs) -> Recorder:
+    recorder = Recorder(outputs)
     for event in events:
-        tap.put(event)
-    recorder = Recorder(tap, outputs)
-    recorder.start()
-    assert recorder.stop(10)
+        recorder.take(event)
+        recorder.flush()
+    recorder.close()
     return recorder
 
 
-def exchange(link: Relayed) -> list:
-    return [
-        Opened(link, AT),
-        Sent(link, AT, Sender.REGISTER, MESSAGE[:100]),
-        Sent(link, AT, Sender.REGISTER, MESSAGE[100:] + encrypted()),
-        Sent(link, AT, Sender.OPERATOR, ANSWER),
-        Sent(link, AT, Sender.REGISTER, MESSAGE[:40]),
-        Ended(link, AT, Sender.REGISTER),
-        Ended(link, AT, Sender.OPERATOR),
-    ]
+def pcapng(path: Path) -> PcapngFile:
+    return PcapngFile(create_file(path), str(path))
+
+
+def journal(path: Path) -> JournalFile:
+    return JournalFile(create_file(path), str(path))
+
+
+OPENED = Opened(1, AT, *LINK_ENDS)
+EXCHANGE = [
+    OPENED,
+    Sent(1, AT, Sender.REGISTER, MESSAGE[:100]),
+    Sent(1, AT, Sender.REGISTER, MESSAGE[100:] + encrypted()),
+    Sent(1, AT, Sender.OPERATOR, ANSWER),
+    Sent(1, AT, Sender.REGISTER, MESSAGE[:40]),
+    Ended(1, AT, Sender.REGISTER),
+    Ended(1, AT, Sender.OPERATOR),
+    Closed(1, AT),
+]
 
 
 EXPECTED = [
@@ -59,8 +65,7 @@ EXPECTED = [
 
 
 def test_both_files_say_the_same(tmp_path: Path) -> None:
-    pcapng, lines = PcapngFile(tmp_path / "a.pcapng"), JournalFile(tmp_path / "a.jsonl")
-    record(exchange(Relayed(1, *LINK_ENDS)), pcapng, lines)
+    record(EXCHANGE, pcapng(tmp_path / "a.pcapng"), journal(tmp_path / "a.jsonl"))
     for file in (tmp_path / "a.pcapng", tmp_path / "a.jsonl"):
         capture = read_recording(file.read_bytes())
         assert capture.notes == ()
@@ -73,13 +78,13 @@ def test_both_files_say_the_same(tmp_path: Path) -> None:
 
 
 def test_a_reset_gives_what_both_sides_had_begun(tmp_path: Path) -> None:
-    link = Relayed(1, *LINK_ENDS)
     events = [
-        Sent(link, AT, Sender.REGISTER, MESSAGE + MESSAGE[:40]),
-        Sent(link, AT, Sender.OPERATOR, ANSWER[:50]),
-        Reset(link, AT, Sender.OPERATOR),
+        OPENED,
+        Sent(1, AT, Sender.REGISTER, MESSAGE + MESSAGE[:40]),
+        Sent(1, AT, Sender.OPERATOR, ANSWER[:50]),
+        Reset(1, AT, Sender.OPERATOR),
     ]
-    record(events, JournalFile(tmp_path / "a.jsonl"))
+    record(events, journal(tmp_path / "a.jsonl"))
     read = [json.loads(line) for line in (tmp_path / "a.jsonl").read_text().splitlines()]
     assert [(line["direction"], line["sort"]) for line in read] == [
         ("register", "message"),
@@ -88,38 +93,29 @@ def test_a_reset_gives_what_both_sides_had_begun(tmp_path: Path) -> None:
     ]
 
 
-def test_what_the_tap_left_out_is_a_gap_and_a_counted_warning(tmp_path: Path) -> None:
-    link, tap = Relayed(1, *LINK_ENDS), Tap(capacity_bytes=len(MESSAGE) + 10)
-    events = [
-        Opened(link, AT),
-        Sent(link, AT, Sender.REGISTER, MESSAGE),
-        Sent(link, AT, Sender.REGISTER, MESSAGE),
-        Sent(link, AT, Sender.REGISTER, b""),
-        Ended(link, AT, Sender.REGISTER),
-    ]
-    with capture_logs() as logs:
-        record(events, PcapngFile(tmp_path / "a.pcapng"), tap=tap)
-    assert logs == [
-        {
-            "event": "proxy.records_dropped",
-            "log_level": "warning",
-            "reads": 1,
-            "bytes": len(MESSAGE),
-            "total_bytes": len(MESSAGE),
-        }
-    ]
-    pieces = read_capture((tmp_path / "a.pcapng").read_bytes()).pieces
-    assert [(piece.sort, piece.missing_bytes) for piece in pieces] == [(Sort.MESSAGE, 0), (Sort.GAP, len(MESSAGE))]
+def test_what_was_left_out_is_a_gap(tmp_path: Path) -> None:
+    events = [OPENED, Sent(1, AT, Sender.REGISTER, MESSAGE), Missed(1, AT, Sender.REGISTER, 99)]
+    events += [Sent(1, AT, Sender.REGISTER, MESSAGE), Ended(1, AT, Sender.REGISTER)]
+    record(events, pcapng(tmp_path / "a.pcapng"), journal(tmp_path / "a.jsonl"))
+    for file in (tmp_path / "a.pcapng", tmp_path / "a.jsonl"):
+        pieces = read_recording(file.read_bytes()).pieces
+        assert [(piece.sort, piece.missing_bytes) for piece in pieces] == [
+            (Sort.MESSAGE, 0),
+            (Sort.GAP, 99),
+            (Sort.MESSAGE, 0),
+        ]
+
+
+def test_a_connection_that_nobody_knows_is_passed_over(tmp_path: Path) -> None:
+    record([*EXCHANGE, *EXCHANGE[1:]], journal(tmp_path / "a.jsonl"))
+    assert len((tmp_path / "a.jsonl").read_text().splitlines()) == len(EXPECTED)
 
 
 def test_a_full_disk_ends_one_output_and_no_other(tmp_path: Path) -> None:
     if not Path("/dev/full").exists():
         pytest.skip("this machine has no /dev/full")
-    with pytest.raises(OSError, match="No space"):
-        PcapngFile(Path("/dev/full"))
-    link = Relayed(1, *LINK_ENDS)
     with capture_logs() as logs:
-        recorder = record(exchange(link), JournalFile(Path("/dev/full")), JournalFile(tmp_path / "a.jsonl"))
+        recorder = record(EXCHANGE, journal(Path("/dev/full")), journal(tmp_path / "a.jsonl"))
     [failed] = logs
     assert (failed["event"], failed["log_level"], failed["file"]) == ("proxy.record_failed", "error", "/dev/full")
     assert "No space" in failed["reason"]
@@ -140,7 +136,7 @@ def test_a_file_holds_whole_records_when_the_disk_is_full(tmp_path: Path, monkey
 
     real_write = os.write
     monkeypatch.setattr("ofd_gateway.proxy.outputs.os.write", write)
-    file = PcapngFile(tmp_path / "a.pcapng")
+    file = pcapng(tmp_path / "a.pcapng")
     for _ in range(3):
         file.frames([bytes(200)], AT)
     with pytest.raises(OSError, match="No space"):
@@ -156,29 +152,6 @@ def test_a_mistake_of_ours_costs_one_piece_and_is_logged(tmp_path: Path, monkeyp
 
     monkeypatch.setattr(recorder_module, "open_piece", fails_once)
     with capture_logs() as logs:
-        record(exchange(Relayed(1, *LINK_ENDS)), JournalFile(tmp_path / "a.jsonl"))
+        record(EXCHANGE, journal(tmp_path / "a.jsonl"))
     assert [(line["event"], line["log_level"]) for line in logs] == [("proxy.reading_failed", "error")]
     assert len((tmp_path / "a.jsonl").read_text().splitlines()) == len(EXPECTED) - 2
-
-
-def test_a_stop_tells_when_an_output_hangs() -> None:
-    goes_on = threading.Event()
-
-    class Hanging:
-        name = "hanging"
-
-        def frames(self, frames, at):
-            goes_on.wait(30)
-
-        def piece(self, opened):
-            return
-
-        flush = close = lambda self: None
-
-    tap = Tap()
-    tap.put(Opened(Relayed(1, *LINK_ENDS), AT))
-    recorder = Recorder(tap, [Hanging()])
-    recorder.start()
-    assert not recorder.stop(0.05)
-    goes_on.set()
-    assert recorder.stop(10)

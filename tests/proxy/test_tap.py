@@ -1,100 +1,133 @@
-"""The queue between passing on and recording: bounded, never waiting, and honest about what it left out."""
+"""Events on their way to the recorder: encoded, bounded, never waited for, and honest about what was left out."""
 
 from __future__ import annotations
 
-import threading
+import asyncio
+import socket
 from datetime import UTC, datetime
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from structlog.testing import capture_logs
 
 from ofd_gateway.captures.piece import Address, Sender
-from ofd_gateway.proxy.tap import Ended, Loss, Missed, Opened, Relayed, Reset, Sent, Tap
+from ofd_gateway.proxy.channel import Channel
+from ofd_gateway.proxy.recording import COMPLETE, INCOMPLETE
+from ofd_gateway.proxy.tap import Closed, Ended, Event, EventReader, Missed, Opened, Reset, Sent, encode_event
 
-AT = datetime(2026, 11, 24, tzinfo=UTC)
+from .standing import until
+
+AT = datetime(2026, 11, 24, 15, 30, 1, 250, tzinfo=UTC)
+OPENED = Opened(1, AT, Address("10.0.0.5", 51000), Address("::1", 7777))
+
+MOMENTS = st.datetimes(datetime(1970, 1, 1), timezones=st.just(UTC))
+NUMBERS, SENDERS = st.integers(1, 10**6), st.sampled_from(Sender)
+EVENTS = st.one_of(
+    st.just(OPENED),
+    st.builds(Sent, NUMBERS, MOMENTS, SENDERS, st.binary(max_size=300)),
+    st.builds(Missed, NUMBERS, MOMENTS, SENDERS, st.integers(1, 10**9)),
+    st.builds(Ended, NUMBERS, MOMENTS, SENDERS),
+    st.builds(Reset, NUMBERS, MOMENTS, SENDERS),
+    st.builds(Closed, NUMBERS, MOMENTS),
+)
 
 
-def relayed(number: int = 1) -> Relayed:
-    return Relayed(number, Address("10.0.0.5", 1), Address("192.0.2.7", 7777))
+def sent(data: bytes, sender: Sender = Sender.REGISTER) -> Sent:
+    return Sent(1, AT, sender, data)
 
 
-def sent(link: Relayed, data: bytes, sender: Sender = Sender.REGISTER) -> Sent:
-    return Sent(link, AT, sender, data)
+@given(st.lists(EVENTS, max_size=6), st.integers(1, 50))
+def test_events_come_back_from_pieces_of_any_size(events: list[Event], size: int) -> None:
+    data = b"".join(map(encode_event, events))
+    reader = EventReader()
+    read = [event for at in range(0, len(data), size) for event in reader.feed(data[at : at + size])]
+    assert read == events
 
 
-def test_events_come_in_order() -> None:
-    tap, link = Tap(), relayed()
-    told = [Opened(link, AT), sent(link, b"a"), sent(link, b"b", Sender.OPERATOR), Ended(link, AT, Sender.REGISTER)]
-    for event in told:
-        tap.put(event)
-    assert list(tap.take()) == told
-    assert tap.loss == Loss()
+def read_all(sock: socket.socket) -> list[Event]:
+    reader, events = EventReader(), []
+    while data := sock.recv(1 << 20):
+        events += reader.feed(data)
+    return events
 
 
-def test_bytes_beyond_the_capacity_are_counted_and_their_place_is_told() -> None:
-    tap, link = Tap(capacity_bytes=10), relayed()
-    tap.put(sent(link, b"12345678"))
-    tap.put(sent(link, b"abc"))
-    tap.put(sent(link, b"de"))
-    tap.put(sent(link, b"xyz", Sender.OPERATOR))
-    assert tap.loss == Loss(reads=2, size_bytes=6)
-    assert list(tap.take()) == [
-        sent(link, b"12345678"),
-        Missed(link, AT, Sender.REGISTER, 3),
-        sent(link, b"de"),
+async def test_events_arrive_and_the_recorder_has_the_last_word() -> None:
+    for word, is_complete in ((COMPLETE, True), (INCOMPLETE, False)):
+        ours, theirs = socket.socketpair()
+        channel = await Channel.open(ours)
+        told = [OPENED, sent(b"abc"), Ended(1, AT, Sender.REGISTER), Closed(1, AT)]
+        for event in told:
+            channel.put(event)
+        finishing = asyncio.create_task(channel.finish(10))
+        assert await asyncio.to_thread(read_all, theirs) == told
+        theirs.sendall(word)
+        theirs.close()
+        assert await finishing is is_complete
+
+
+async def test_bytes_beyond_the_capacity_are_counted_and_their_place_is_told() -> None:
+    ours, theirs = socket.socketpair()
+    lost: list[bool] = []
+    with capture_logs() as logs:
+        channel = await Channel.open(ours, capacity_bytes=1000, on_lost=lambda: lost.append(True))
+        chunk, put = bytes(100_000), 0
+        while not channel.lost_reads:
+            channel.put(sent(chunk))
+            put += 1
+        channel.put(sent(b"more", Sender.REGISTER))
+        assert (channel.lost_reads, channel.lost_bytes) == (2, 100_004)
+        assert logs == []
+        reading = asyncio.create_task(asyncio.to_thread(read_all, theirs))
+        await until(lambda: not channel._transport.get_write_buffer_size())  # type: ignore[union-attr]
+        channel.put(sent(b"after"))
+        channel.put(Ended(1, AT, Sender.REGISTER))
+        finishing = asyncio.create_task(channel.finish(10))
+        events = await reading
+        theirs.sendall(COMPLETE)
+        theirs.close()
+        assert await finishing
+    assert events == [
+        *[sent(chunk)] * (put - 1),
+        Missed(1, AT, Sender.REGISTER, 100_004),
+        sent(b"after"),
+        Ended(1, AT, Sender.REGISTER),
     ]
-    tap.put(sent(link, b"more", Sender.OPERATOR))
-    assert list(tap.take()) == [Missed(link, AT, Sender.OPERATOR, 3), sent(link, b"more", Sender.OPERATOR)]
+    assert logs == [
+        {
+            "event": "proxy.records_dropped",
+            "log_level": "warning",
+            "reads": 2,
+            "bytes": 100_004,
+            "total_bytes": 100_004,
+        }
+    ]
+    assert lost == []
 
 
-def test_the_end_of_a_direction_tells_what_is_missing_before_it() -> None:
-    tap, link = Tap(capacity_bytes=1), relayed()
-    tap.put(sent(link, b"too much"))
-    tap.put(Ended(link, AT, Sender.REGISTER))
-    assert list(tap.take()) == [Missed(link, AT, Sender.REGISTER, 8), Ended(link, AT, Sender.REGISTER)]
+async def test_a_recorder_that_hangs_is_not_waited_for_for_ever() -> None:
+    ours, theirs = socket.socketpair()
+    with theirs:
+        channel = await Channel.open(ours, capacity_bytes=1000)
+        for _ in range(50):
+            channel.put(sent(bytes(100_000)))
+        assert channel.lost_bytes > 0
+        assert not await channel.finish(0.05)
 
 
-def test_events_are_bounded_too() -> None:
-    tap, link = Tap(capacity_events=10), relayed()
-    for _ in range(100):
-        tap.put(Reset(link, AT, Sender.REGISTER))
-    assert len(tap.take()) == 9
+async def test_a_recorder_that_dies_is_told_and_costs_nothing_else() -> None:
+    ours, theirs = socket.socketpair()
+    lost: list[bool] = []
+    channel = await Channel.open(ours, on_lost=lambda: lost.append(True))
+    theirs.close()
+    await until(lambda: bool(lost))
+    for event in (sent(b"abc"), Closed(1, AT)):
+        channel.put(event)
+    assert channel.lost_bytes == 3
+    assert not await channel.finish(1)
+    assert lost == [True]
 
 
-def test_a_closed_tap_gives_what_waits_and_then_nothing() -> None:
-    tap = Tap()
-    tap.put(Opened(relayed(), AT))
-    tap.close()
-    assert len(tap.take()) == 1
-    assert tap.take() == type(tap.take())()
-
-
-def test_take_waits_for_an_event() -> None:
-    tap, taken = Tap(), []
-    thread = threading.Thread(target=lambda: taken.append(list(tap.take())))
-    thread.start()
-    event = Opened(relayed(), AT)
-    tap.put(event)
-    thread.join(10)
-    assert taken == [[event]]
-
-
-@given(st.lists(st.tuples(st.sampled_from(Sender), st.integers(0, 20), st.booleans()), max_size=30))
-def test_what_is_kept_and_what_is_missed_add_up(sends: list[tuple[Sender, int, bool]]) -> None:
-    tap, link = Tap(capacity_bytes=30), relayed()
-    kept: list = []
-    for sender, size, is_taken in sends:
-        tap.put(sent(link, bytes(size), sender))
-        if is_taken:
-            tap.put(Opened(link, AT))
-            kept += tap.take()
-    for sender in Sender:
-        tap.put(Ended(link, AT, sender))
-    kept += tap.take()
-    for sender in Sender:
-        told = sum(
-            event.size if isinstance(event, Missed) else len(event.data)
-            for event in kept
-            if isinstance(event, Missed | Sent) and event.sender is sender
-        )
-        assert told == sum(size for by, size, _ in sends if by is sender)
+@pytest.mark.parametrize("event", [OPENED, Closed(1, AT), Ended(1, AT, Sender.OPERATOR)])
+def test_events_are_small_but_for_their_bytes(event: Event) -> None:
+    assert len(encode_event(event)) < 100

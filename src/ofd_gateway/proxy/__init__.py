@@ -1,5 +1,5 @@
 """Between a register and any operator: bytes pass untouched, copies are recorded and shown.
 
-Shell: server, sides (sockets), recorder (a thread), outputs (files). The loop that passes bytes on only puts copies
-into `tap`; whatever takes time happens on the recorder's side of it.
+In the proxy's process: server, sides (sockets), channel, run. In the recorder's: recording, recorder, outputs (files).
+`tap` is what the first tells the second.
 """

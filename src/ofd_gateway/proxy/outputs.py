@@ -17,9 +17,14 @@ if TYPE_CHECKING:
 
     from ofd_gateway.captures.opened import Opened
 
-__all__ = ["JournalFile", "Output", "PcapngFile"]
+__all__ = ["JournalFile", "Output", "PcapngFile", "create_file"]
 
 _WRITE_BYTES: Final = 256 * 1024
+
+
+def create_file(path: Path) -> int:
+    """The descriptor of a new file that only its owner may read (mode 0600); one that is there is emptied."""
+    return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | getattr(os, "O_CLOEXEC", 0), 0o600)
 
 
 class Output(Protocol):
@@ -45,18 +50,17 @@ class Output(Protocol):
 
 
 class PcapngFile:
-    """The packets of all connections; a file that is there is replaced. Only its owner may read it (mode 0600)."""
+    """The packets of all connections, written to an open file."""
 
-    def __init__(self, path: Path) -> None:
-        self.name = str(path)
-        self._file = _WholeRecords(path)
+    def __init__(self, descriptor: int, name: str) -> None:
+        self.name = name
+        self._file = _WholeRecords(descriptor)
         self._file.add(
             file_header(
                 application=f"ofd-gateway {__version__}",
                 comment="Recorded by a proxy: the bytes are those of the wire, the packets around them are made up.",
             )
         )
-        self._file.flush()
 
     def frames(self, frames: Sequence[bytes], at: datetime) -> None:
         """Writes packets."""
@@ -76,11 +80,11 @@ class PcapngFile:
 
 
 class JournalFile:
-    """One JSON line a message; a file that is there is replaced. Only its owner may read it (mode 0600)."""
+    """One JSON line a message, written to an open file."""
 
-    def __init__(self, path: Path) -> None:
-        self.name = str(path)
-        self._file = _WholeRecords(path)
+    def __init__(self, descriptor: int, name: str) -> None:
+        self.name = name
+        self._file = _WholeRecords(descriptor)
 
     def frames(self, frames: Sequence[bytes], at: datetime) -> None:
         """Messages have no packets."""
@@ -101,9 +105,8 @@ class JournalFile:
 class _WholeRecords:
     """A file that only ever holds whole records: when the disk takes only a part of one, the part is cut off again."""
 
-    def __init__(self, path: Path) -> None:
-        flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | getattr(os, "O_CLOEXEC", 0)
-        self._descriptor = os.open(path, flags, 0o600)
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
         self._size_bytes = 0
         self._waiting: list[bytes] = []
         self._waiting_bytes = 0

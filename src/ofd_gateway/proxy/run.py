@@ -1,70 +1,58 @@
-"""One run of the proxy: wires tap, recorder and server together and stops them in order."""
+"""One run of the proxy: wires the server and the channel to the recorder together and stops them in order."""
 
 from __future__ import annotations
 
 import asyncio
 import os
 import signal
-import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 import structlog
 
-from ofd_gateway.proxy.recorder import Recorder
+from ofd_gateway.proxy.channel import Channel
 from ofd_gateway.proxy.server import ProxyServer
-from ofd_gateway.proxy.tap import Tap
-from ofd_gateway.sockets import address_text, bind_socket
+from ofd_gateway.sockets import address_text
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    import socket
+    from collections.abc import Callable, Sequence
 
     from ofd_gateway.captures.piece import Address
     from ofd_gateway.clock import Clock
-    from ofd_gateway.proxy.outputs import Output
 
 __all__ = ["ProxyOrder", "run_proxy"]
 
-_RECORDER_TIMEOUT_S: Final = 10.0
-_SWITCH_INTERVAL_S: Final = 0.0001
-"""How long the recorder's thread may keep the interpreter from the loop: reading a large document takes milliseconds,
-and bytes must not wait for that."""
+_RECORDER_TIMEOUT_S: Final = 60.0
+"""Reading everything that may wait for the recorder takes that long on a busy machine."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProxyOrder:
-    """What to do: where to listen, whom to pass bytes on to, and the outputs, which the run closes."""
+    """What to do: the bound socket to listen on, whom to pass bytes on to, and the recorder's socket.
 
-    listen: Address
+    `files` are names for the log. `on_recorder_lost` is called when the recorder has died; the proxy goes on.
+    """
+
+    sock: socket.socket
     upstream: Address
-    outputs: Sequence[Output]
+    recorder: socket.socket
     files: Sequence[str] = ()
-    """Names of the files among the outputs, for the log."""
+    on_recorder_lost: Callable[[], None] | None = None
 
 
 async def run_proxy(order: ProxyOrder, *, clock: Clock) -> bool:
-    """Passes bytes on until SIGTERM or SIGINT; whether everything that was asked for has been recorded.
-
-    Raises:
-        AddressUnavailable: the address to listen on is taken or is none of ours.
-    """
-    sys.setswitchinterval(_SWITCH_INTERVAL_S)
+    """Passes bytes on until SIGTERM or SIGINT; whether everything that was asked for has been recorded."""
     log = structlog.get_logger()
-    tap = Tap()
-    sock = bind_socket(*order.listen)
-    recorder = Recorder(tap, order.outputs)
-    server = ProxyServer(upstream=order.upstream, tap=tap, clock=clock)
-    recorder.start()
-    await server.start(sock)
-    log.info(
-        "proxy.ready", listen=address_text(sock), upstream=str(order.upstream), files=list(order.files), pid=os.getpid()
-    )
+    channel = await Channel.open(order.recorder, on_lost=order.on_recorder_lost)
+    server = ProxyServer(upstream=order.upstream, tap=channel, clock=clock)
+    listen = address_text(order.sock)
+    await server.start(order.sock)
+    log.info("proxy.ready", listen=listen, upstream=str(order.upstream), files=list(order.files), pid=os.getpid())
     await _stop_signal()
     await server.stop()
-    is_written = await asyncio.to_thread(recorder.stop, _RECORDER_TIMEOUT_S)
-    loss = tap.loss
-    is_complete = is_written and not recorder.failed_outputs
-    log.info("proxy.stopped", complete=is_complete, dropped_bytes=loss.size_bytes)
+    is_complete = await channel.finish(_RECORDER_TIMEOUT_S)
+    structlog.get_logger().info("proxy.stopped", complete=is_complete, dropped_bytes=channel.lost_bytes)
     return is_complete
 
 

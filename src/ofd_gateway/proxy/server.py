@@ -10,7 +10,7 @@ import structlog
 
 from ofd_gateway.captures.piece import Address, Sender
 from ofd_gateway.proxy.sides import Side
-from ofd_gateway.proxy.tap import Ended, Opened, Relayed, Reset, Sent, Tap
+from ofd_gateway.proxy.tap import Closed, Ended, Opened, Reset, Sent, Tap
 
 if TYPE_CHECKING:
     import socket
@@ -101,7 +101,8 @@ class _Relay:
         self, number: int, register: Side, operator: Side, *, tap: Tap, clock: Clock, owner: set[_Relay]
     ) -> None:
         self._sides = {Sender.REGISTER: register, Sender.OPERATOR: operator}
-        self._relayed = Relayed(number, Address(*register.address), Address(*operator.address))
+        self._number = number
+        self._register, self._operator = Address(*register.address), Address(*operator.address)
         self._tap = tap
         self._clock = clock
         self._owner = owner
@@ -113,8 +114,8 @@ class _Relay:
     def start(self) -> None:
         """Joins the two sides."""
         self._owner.add(self)
-        self._tap.put(Opened(self._relayed, self._opened_at))
-        self._log.info("proxy.connected", connection=self._relayed.number, register=str(self._relayed.register))
+        self._tap.put(Opened(self._number, self._opened_at, self._register, self._operator))
+        self._log.info("proxy.connected", connection=self._number, register=str(self._register))
         register, operator = self._sides[Sender.REGISTER], self._sides[Sender.OPERATOR]
         register.join(operator, _Watch(self, Sender.REGISTER))
         operator.join(register, _Watch(self, Sender.OPERATOR))
@@ -133,19 +134,19 @@ class _Relay:
     def sent(self, sender: Sender, data: bytes) -> None:
         """One side's bytes have been passed on."""
         self._passed_bytes[sender] += len(data)
-        self._tap.put(Sent(self._relayed, self._clock.now(), sender, data))
+        self._tap.put(Sent(self._number, self._clock.now(), sender, data))
 
     def ended(self, sender: Sender) -> None:
         """One side sends nothing more."""
         if sender not in self._ended:
             self._ended.add(sender)
-            self._tap.put(Ended(self._relayed, self._clock.now(), sender))
+            self._tap.put(Ended(self._number, self._clock.now(), sender))
 
     def reset(self, sender: Sender) -> None:
         """One side broke off; only the first break is recorded, the other follows from it."""
         if len(self._ended) < len(Sender):
             self._ended.update(Sender)
-            self._tap.put(Reset(self._relayed, self._clock.now(), sender))
+            self._tap.put(Reset(self._number, self._clock.now(), sender))
 
     def closed(self) -> None:
         """A socket is gone; with the second one the connection is over."""
@@ -154,9 +155,10 @@ class _Relay:
         self._owner.discard(self)
         for sender in Sender:
             self.ended(sender)
+        self._tap.put(Closed(self._number, self._clock.now()))
         self._log.info(
             "proxy.disconnected",
-            connection=self._relayed.number,
+            connection=self._number,
             register_bytes=self._passed_bytes[Sender.REGISTER],
             operator_bytes=self._passed_bytes[Sender.OPERATOR],
             duration_s=round((self._clock.now() - self._opened_at).total_seconds(), 6),

@@ -9,6 +9,7 @@ import os
 import signal
 import sys
 import tempfile
+import time
 from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING
 
@@ -38,12 +39,14 @@ from ofd_gateway.storage import (
     LetterPlanner,
     LetterStore,
     OperatorRecipient,
+    Outboxes,
+    ReceiptStore,
     ServiceRuns,
     Watching,
     masked_dsn,
     migrate,
 )
-from ofd_gateway.web import HttpServer, health_app
+from ofd_gateway.web import HttpServer, RateLimiter, ReceiptPages, TrustedProxies, health_app
 from ofd_gateway.workers import WorkerCrashLoop, WorkerPool
 
 if TYPE_CHECKING:
@@ -190,7 +193,10 @@ async def run_gateway(
         )
         readiness = _Readiness(database)
         stack.callback(readiness.close)
-        http = HttpServer(health_app(metrics=metrics, check_ready=readiness), http_socket)
+        shown = await Database.connect(dsn, application_name="ofd-gateway web")
+        stack.push_async_callback(shown.close)
+        routes = _receipt_pages(settings, shown, metrics).routes()
+        http = HttpServer(health_app(metrics=metrics, check_ready=readiness, routes=routes), http_socket)
 
         async with asyncio.TaskGroup() as tasks:
             endless = [
@@ -290,6 +296,18 @@ def _mailer(settings: Settings, database: Database, directory: Directory, *, met
     )
 
 
+def _receipt_pages(settings: Settings, database: Database, metrics: Metrics) -> ReceiptPages:
+    return ReceiptPages(
+        ReceiptStore(database),
+        limiter=RateLimiter(per_s=settings.web.check_rate.per_s, burst=settings.web.check_burst),
+        proxies=TrustedProxies(settings.web.trusted_proxies),
+        metrics=metrics,
+        monotonic_s=time.monotonic,
+        operator_name=settings.ofd.name,
+        names=settings.ffd.names,
+    )
+
+
 async def _directory(settings: Settings, database: Database) -> Directory:
     directory = Directory(settings.alerts.parameters(), settings.alerts.notices())
     async with database.reading() as connection:
@@ -310,7 +328,8 @@ async def _serve_registers(
     """Starts the registers' side; what it returns ends it, with the answers in hand still going out."""
     crypto = EmulatorCrypto(load_or_create_key(settings.state_dir))
     policy = settings.ffd.policy()
-    store = DocumentStore(database, watching=watching)
+    outboxes = Outboxes(fns=bool(settings.fns.url), buyers=settings.buyers_on)
+    store = DocumentStore(database, watching=watching, outboxes=outboxes)
     batcher = Batcher(
         store,
         Ledger(crypto, policy),

@@ -28,6 +28,7 @@ from ofd_gateway.errors import OfdGatewayError
 from ofd_gateway.setting_values import (
     EMBEDDED,
     Address,
+    BaseUrl,
     DatabaseChoice,
     Directory,
     Duration,
@@ -37,6 +38,7 @@ from ofd_gateway.setting_values import (
     format_duration,
     parse_duration,
 )
+from ofd_gateway.web_settings import WebSettings
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -133,6 +135,26 @@ class SmtpSettings(Group):
         return RetryParameters(first=self.retry_min, longest=self.retry_max, attempts=self.attempts)
 
 
+class FnsSettings(Group):
+    """The leg to the tax service (ФНС)."""
+
+    url: BaseUrl = Field("", description="where documents go on to, `http://host:port/path`; empty: nowhere")
+
+
+class BuyersSettings(Group):
+    """Receipts to buyers."""
+
+    email: Literal["auto", "on", "off"] = Field(
+        "auto", description="receipts to e-mail addresses; `auto`: when there is a mail server (`smtp.host`)"
+    )
+
+
+class SmsSettings(Group):
+    """The SMS centre (SMPP 3.4) that takes messages to buyers."""
+
+    host: str = Field("", description="name or address of the centre; empty: no messages are sent")
+
+
 class LogSettings(Group):
     """What is logged and how."""
 
@@ -165,6 +187,10 @@ class Settings(BaseSettings):
     ffd: FfdSettings = FfdSettings()
     alerts: AlertsSettings = AlertsSettings()
     smtp: SmtpSettings = SmtpSettings()
+    fns: FnsSettings = FnsSettings()
+    buyers: BuyersSettings = BuyersSettings()
+    sms: SmsSettings = SmsSettings()
+    web: WebSettings = WebSettings()
     logs: LogSettings = LogSettings()
 
     @classmethod
@@ -179,6 +205,12 @@ class Settings(BaseSettings):
         """The command line, then the environment, then secrets, then the file."""
         secrets = _secrets(file_secret_settings)
         return (init_settings, env_settings, secrets, TomlConfigSettingsSource(settings_cls))
+
+    @property
+    def buyers_on(self) -> bool:
+        """Whether receipts go on to buyers, by whichever way."""
+        by_email = self.buyers.email == "on" or (self.buyers.email == "auto" and bool(self.smtp.host))
+        return by_email or bool(self.sms.host)
 
     def masked(self) -> dict[str, Any]:
         """The whole tree as plain values, passwords hidden."""

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import asyncpg
 import pytest
 import pytest_asyncio
 
-from ofd_gateway.storage import commit, documents
+from ofd_gateway.storage import documents, intake_statements, receipts
 from tests.postgres import Server, servers
 from tests.storage.arrivals import NOW
 
@@ -112,26 +112,37 @@ async def test_one_document_is_found_by_its_key(filled: asyncpg.Connection[async
     assert rows_read(found) <= 2
 
 
+@pytest.mark.parametrize(("fn", "fd"), [(FN, 10), (FN, 10_000), ("0000000000000000", 0)], ids=["there", "fd", "fn"])
+async def test_a_receipt_is_found_by_whole_keys(filled: asyncpg.Connection[asyncpg.Record], fn: str, fd: int) -> None:
+    """No part of an FN's documents is read but the one asked for: how many there are is nobody's business."""
+    found = await nodes(filled, receipts._FIND, fn, fd, [3, 31, 4, 41], datetime(2026, 1, 1), 1, 1, 1)
+    assert scanned_whole(found) == []
+    assert rows_read(found) <= 4
+    conditions = [node["Index Cond"] for node in found if node.get("Relation Name", "").startswith("documents")]
+    assert len(conditions) == 1
+    assert all(f"({column} = " in conditions[0] for column in ("fn", "generation", "fd"))
+
+
 async def test_repeats_are_found_by_their_keys(filled: asyncpg.Connection[asyncpg.Record]) -> None:
     fns = [f"{8710000100000000 + number:016d}" for number in range(100)]
-    found = await nodes(filled, commit._FIND_STORED, fns, [0] * 100, [5] * 100)
+    found = await nodes(filled, intake_statements.FIND_STORED, fns, [0] * 100, [5] * 100)
     assert scanned_whole(found) == []
     assert rows_read(found) <= 100 + 2 * 100
 
 
 async def test_states_are_locked_by_their_keys(filled: asyncpg.Connection[asyncpg.Record]) -> None:
     fns = [f"{8710000100000000 + number:016d}" for number in range(100)]
-    found = await nodes(filled, commit._LOCK_STATES, fns)
+    found = await nodes(filled, intake_statements.LOCK_STATES, fns)
     assert scanned_whole(found) == []
     assert rows_read(found) <= 2 * 100
 
 
 async def test_states_are_written_by_their_keys(filled: asyncpg.Connection[asyncpg.Record]) -> None:
     fns = [f"{8710000100000000 + number:016d}" for number in range(100)]
-    columns = ([0] * 100, [5] * 100, ["1"] * 100, ["2"] * 100, [NOW] * 100, [b"{}"] * 100, [False] * 100)
+    columns = ([0] * 100, [5] * 100, ["1"] * 100, ["2"] * 100, [NOW] * 100, [b"{}"] * 100, [False] * 100, [0] * 100)
     transaction = filled.transaction()
     await transaction.start()
-    found = await nodes(filled, commit._WRITE_STATES, fns, *columns)
+    found = await nodes(filled, intake_statements.WRITE_STATES, fns, *columns)
     await transaction.rollback()
     assert scanned_whole(found) == []
     assert rows_read(found) <= 2 * 100

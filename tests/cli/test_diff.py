@@ -9,7 +9,10 @@ import pytest
 
 from tests.captures.answers import confirmation, encrypted
 from tests.captures.packing import Talk, pcap
-from tests.messages import DEBUG_FN, container, document_body, message
+from tests.messages import DEBUG_FN, PLAIN_FN, container, document_body, message
+
+from .filled import RECEIPT, fill
+from .running import Commands
 
 SEVEN, EIGHT = message(container(DEBUG_FN, 7)), message(container(DEBUG_FN, 8))
 
@@ -104,3 +107,16 @@ def test_what_cannot_be_read(shell, tmp_path: Path, recording: str, text: str, r
 
 def test_tags_are_numbers(shell) -> None:
     assert shell("diff", SEVEN.hex(), SEVEN.hex(), "--ignore", "totalSum").code == 2
+
+
+async def test_stored_documents_are_named_by_fn_and_fd(shell, dsn: str) -> None:
+    await fill(dsn)
+    commands = Commands(shell, dsn)
+    done = await commands("diff", f"{PLAIN_FN}/5", RECEIPT.hex())
+    assert (done.code, done.out) == (0, "")
+    done = await commands("diff", f"{PLAIN_FN}/5", f"{PLAIN_FN}/6", "--json")
+    assert done.code == 1
+    assert json.loads(done.lines[0])["first"]["meaning"] == "receipt, ФФД 1.05"
+    done = await commands("diff", f"{PLAIN_FN}/99", RECEIPT.hex())
+    assert (done.code, done.out) == (2, "")
+    assert "нет документа" in done.err

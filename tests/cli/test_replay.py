@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import signal
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -14,6 +16,7 @@ from tests.messages import DEBUG_FN, PLAIN_FN, container, message
 from tests.simulator.standin import Fault, TestOperator, changed
 from tests.simulator.test_cli import in_background
 
+from .running import COMMAND, PLAIN_ENVIRONMENT
 from .test_decode_recorded import line
 
 
@@ -114,3 +117,21 @@ def test_nothing_to_send(shell, data: bytes) -> None:
 def test_options_without_sense(shell, options: list[str]) -> None:
     two = message(container(DEBUG_FN, 7)) + message(container(PLAIN_FN, 7), fn=PLAIN_FN)
     assert shell("replay", "-", *options, stdin=two).code == 2
+
+
+def test_an_interrupted_replay_shows_what_it_has_done(recording: Path) -> None:
+    with in_background(TestOperator(faults=[Fault(8, lambda _: b"\x2a")])) as operator:
+        process = subprocess.Popen(
+            [COMMAND, "replay", str(recording), "--to", f"127.0.0.1:{operator.port}", "--json"],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env=PLAIN_ENVIRONMENT,
+        )
+        assert process.stdout is not None
+        first = json.loads(process.stdout.readline())
+        process.send_signal(signal.SIGINT)
+        rest, errors = process.communicate(timeout=30)
+    assert first["fd"] == 7
+    assert process.returncode == 1
+    assert json.loads(rest.splitlines()[-1])["summary"]["right"] == 1
+    assert errors.decode().startswith("прервано / interrupted")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import socket
 import struct
 
@@ -235,6 +236,30 @@ def test_a_stop_lets_what_was_read_go_out_and_closes_idle_connections(run) -> No
             assert proxy.server.connection_count == 0
             assert sum(isinstance(event, Ended) for event in proxy.events()) == 2
             await close(writer)
+
+    run(talk())
+
+
+def test_a_stop_gives_up_connections_that_are_being_opened(run) -> None:
+    async def talk() -> None:
+        with socket.socket() as full:
+            full.bind(("127.0.0.1", 0))
+            full.listen(0)
+            address = full.getsockname()
+            # Nobody accepts: connections beyond the backlog are never answered.
+            waiting = [socket.socket() for _ in range(8)]
+            for one in waiting:
+                one.setblocking(False)
+                one.connect_ex(address)
+            async with proxying(address[1]) as proxy:
+                reader, writer = await proxy.connect()
+                await until(lambda: bool(proxy.server._openings))
+                await proxy.server.stop()
+                with contextlib.suppress(ConnectionResetError):
+                    assert await reader.read() == b""
+                await close(writer)
+            for one in waiting:
+                one.close()
 
     run(talk())
 

@@ -83,7 +83,10 @@ class Trouble(msgspec.Struct, frozen=True, gc=False):
 
 
 class QueuedDocument(msgspec.Struct, frozen=True, gc=False, kw_only=True):
-    """A stored document that waits. `attempts` are those that brought no decision."""
+    """A stored document that waits. `attempts` are those that brought no decision.
+
+    `is_suspect`: there were some, and the endpoint has answered to others since.
+    """
 
     fn: str
     generation: int
@@ -93,6 +96,7 @@ class QueuedDocument(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     received_at: datetime
     container: bytes
     attempts: int = 0
+    is_suspect: bool = False
 
     @property
     def key(self) -> DocumentKey:

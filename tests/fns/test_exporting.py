@@ -275,19 +275,26 @@ async def _waiting(scene: Scene, count: int) -> bool:
     return len(await scene.queued()) == count
 
 
-async def test_a_single_document_that_is_alone_is_not_blamed_without_evidence(scene: Scene, peer: Peer) -> None:
-    """With the first other document the endpoint proves to be well, and only the culprit waits."""
-    await scene.document(1)
-    peer.fault = lambda keys: response(500) if (fn(1), 0, 1) in keys else None
+@pytest.mark.parametrize("is_with_others", [True, False])
+async def test_a_single_document_that_is_alone_is_not_blamed_without_evidence(
+    scene: Scene, peer: Peer, is_with_others: bool
+) -> None:
+    """When others go, beside it or in between, the endpoint proves to be well, and only the culprit waits."""
+    await scene.document(2)
+    peer.fault = lambda keys: response(500) if (fn(2), 0, 1) in keys else None
     async with scene.exporting(peer) as exporter:
         await until(scene.is_down, exporter)
         assert await scene.lines() == []
-        await scene.document(2)
-        await scene.document(3)
-        scene.clock.at += MINUTE
+    for number in (1, 3) if is_with_others else (3, 4):
+        await scene.document(number)
+    scene.clock.at += MINUTE
+    async with scene.exporting(peer) as exporter:
+        if not is_with_others:
+            exporter._outbox._after = fn(2)
         await until(lambda: len(peer.order) == 2, exporter)
+        await until(lambda: _failures(scene, 1), exporter)
+        assert [line[:2] for line in await scene.lines()] == [(fn(2), 1)]
         await until(lambda: _is_up(scene), exporter)
-        assert [line[:2] for line in await scene.lines()] == [(fn(1), 1)]
         scene.clock.at += MINUTE
         await until(lambda: _failures(scene, 2), exporter)
         assert not await scene.is_down()

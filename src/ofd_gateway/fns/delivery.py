@@ -193,8 +193,8 @@ class Delivery:
         await self._record(Settlement(pauses=(paused,)), now, is_noted=is_noted)
 
     async def _blame_or_raise(self, line: Line, failure: RequestFailed) -> None:
-        """With nothing to compare, a document is to blame that was before, or when the endpoint says so."""
-        if not (line.failures or failure.blames_request):
+        """With nothing to compare, a document is to blame that was before or is suspect, or if the endpoint says so."""
+        if not (line.failures or line.documents[0].is_suspect or failure.blames_request):
             raise _unavailable(failure)
         await self._blame(line, failure.trouble, is_noted=failure.may_have_arrived)
 

@@ -65,10 +65,11 @@ SELECT fn, pg_try_advisory_lock($6, hashtext(fn)) AS is_ours FROM wanted
 _READ: Final = """
 SELECT f.fn, q.generation, q.fd, q.attempts, d.document_code, d.ffd, d.received_at, d.container,
        l.failures, l.failing_since, l.is_told, l.generation = q.generation AND l.fd = q.fd AS is_known,
+       q.attempts > 0 AND EXISTS (SELECT 1 FROM fns_pace WHERE at > q.first_sent_at) AS is_suspect,
        (SELECT failing_since FROM fns_endpoint) AS silent_since
 FROM unnest($1::text[]) WITH ORDINALITY AS f (fn, place)
 CROSS JOIN LATERAL (
-    SELECT generation, fd, attempts FROM fns_queue WHERE fn = f.fn ORDER BY generation, fd LIMIT $2
+    SELECT generation, fd, attempts, first_sent_at FROM fns_queue WHERE fn = f.fn ORDER BY generation, fd LIMIT $2
 ) AS q
 LEFT JOIN LATERAL (
     SELECT document_code, ffd, received_at, container FROM documents
@@ -319,6 +320,7 @@ def _document(row: Any) -> QueuedDocument:
         received_at=row["received_at"],
         container=row["container"],
         attempts=row["attempts"],
+        is_suspect=row["is_suspect"],
     )
 
 

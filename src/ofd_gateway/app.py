@@ -21,7 +21,7 @@ from ofd_gateway.alerts.reporting import AlertReporter
 from ofd_gateway.clock import SystemClock
 from ofd_gateway.crypto import EmulatorCrypto
 from ofd_gateway.errors import OfdGatewayError
-from ofd_gateway.intake import Batcher, IntakeServer, Limits, QuarantineWriter, Reader
+from ofd_gateway.intake import Batcher, Faults, IntakeServer, Limits, QuarantineWriter, Reader
 from ofd_gateway.keys import load_or_create_key
 from ofd_gateway.ledger import Ledger
 from ofd_gateway.logs import configure_logs
@@ -35,6 +35,7 @@ from ofd_gateway.storage import (
     Directory,
     DocumentStore,
     EmbeddedPostgres,
+    FaultBook,
     LetterPlanner,
     LetterStore,
     OperatorRecipient,
@@ -174,6 +175,7 @@ async def run_gateway(
             log.info("database.migrated", migration=name)
         database = await Database.connect(dsn)
         stack.push_async_callback(database.close)
+        await FaultBook(database).switch(settings.faults.parsed() if settings.faults.enabled else None, clock.now())
         runs = ServiceRuns(database)
         await runs.start(clock.now())
         metrics.database_up.set(1)
@@ -310,6 +312,9 @@ async def _serve_registers(
 ) -> Callable[[], Coroutine[None, None, None]]:
     """Starts the registers' side; what it returns ends it, with the answers in hand still going out."""
     crypto = EmulatorCrypto(load_or_create_key(settings.state_dir))
+    faults = Faults(FaultBook(database), crypto, clock, metrics) if settings.faults.enabled else None
+    if faults is not None:
+        await faults.refresh()
     policy = settings.ffd.policy()
     outboxes = Outboxes(fns=bool(settings.fns.url), buyers=settings.buyers_on)
     store = DocumentStore(database, watching=watching, outboxes=outboxes)
@@ -332,12 +337,16 @@ async def _serve_registers(
         operator_inn=settings.ofd.inn,
         answer_unreadable=settings.intake.undecodable == "code11",
         inventory=store if settings.intake.accept == "known" else None,
+        faults=faults,
     )
     writers = [tasks.create_task(batcher.run()), tasks.create_task(quarantine.run())]
+    freshness = tasks.create_task(faults.keep_fresh()) if faults is not None else None
     await intake.start(sock)
 
     async def end() -> None:
         await intake.stop()
+        if freshness is not None:
+            freshness.cancel()
         batcher.stop()
         quarantine.stop()
         await asyncio.wait(writers)

@@ -23,6 +23,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "letters": ("ofd_gateway.cli.letters:app", "письма / letters about alerts"),
     "decode": ("ofd_gateway.cli.decode:decode_command", "разобрать сообщение / read a message, field by field"),
     "logs": ("ofd_gateway.cli.logs:logs", "читать журнал / read the log of a gateway"),
+    "faults": ("ofd_gateway.cli.faults:app", "неисправности по заказу / answers that are wrong on purpose"),
     "simulate": ("ofd_gateway.cli.simulate:simulate", "виртуальные кассы / virtual registers"),
     "tags": ("ofd_gateway.cli.tags:tags", "реквизиты ФФД / the tables of the formats"),
     "checks": ("ofd_gateway.cli.checks:app", "правила ФЛК / rules of the format-logical checks"),

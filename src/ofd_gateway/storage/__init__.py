@@ -17,6 +17,7 @@ from ofd_gateway.storage.errors import (
     SchemaMismatch,
     StoreFailed,
 )
+from ofd_gateway.storage.faults import FaultBook, FaultRecord, FaultsOff, FaultUnknown
 from ofd_gateway.storage.letter_groups import LetterPlanner, OperatorRecipient
 from ofd_gateway.storage.letters import LetterStore
 from ofd_gateway.storage.migrations import migrate
@@ -38,6 +39,10 @@ __all__ = [
     "DocumentRecord",
     "DocumentStore",
     "EmbeddedPostgres",
+    "FaultBook",
+    "FaultRecord",
+    "FaultUnknown",
+    "FaultsOff",
     "LetterPlanner",
     "LetterStore",
     "MigrationChanged",

@@ -36,21 +36,36 @@ from ofd_gateway.storage import (
     DocumentStore,
     EmbeddedPostgres,
     FaultBook,
+    Feed,
     LetterPlanner,
     LetterStore,
     OperatorRecipient,
     Outboxes,
+    RegisterBook,
     ServiceRuns,
     Watching,
     masked_dsn,
     migrate,
 )
-from ofd_gateway.web import HttpServer, health_app
+from ofd_gateway.storage.alerts import AlertBook
+from ofd_gateway.web import (
+    Arrivals,
+    DocumentRoutes,
+    FaultRoutes,
+    HttpServer,
+    RegisterRoutes,
+    StreamRoutes,
+    api_routes,
+    health_app,
+    is_loopback,
+)
 from ofd_gateway.workers import WorkerCrashLoop, WorkerPool
 
 if TYPE_CHECKING:
     import socket
     from collections.abc import Callable, Coroutine
+
+    from starlette.routing import Mount
 
     from ofd_gateway.alerts.mailer import Transport
     from ofd_gateway.clock import Clock
@@ -175,6 +190,8 @@ async def run_gateway(
             log.info("database.migrated", migration=name)
         database = await Database.connect(dsn)
         stack.push_async_callback(database.close)
+        if await Feed(database).begin():
+            log.info("stream.era_began")
         await FaultBook(database).switch(settings.faults.parsed() if settings.faults.enabled else None, clock.now())
         runs = ServiceRuns(database)
         await runs.start(clock.now())
@@ -193,7 +210,14 @@ async def run_gateway(
         )
         readiness = _Readiness(database)
         stack.callback(readiness.close)
-        http = HttpServer(health_app(metrics=metrics, check_ready=readiness), http_socket)
+        shown = await Database.connect(dsn, application_name="ofd-gateway web")
+        stack.push_async_callback(shown.close)
+        crypto = EmulatorCrypto(load_or_create_key(settings.state_dir))
+        faults = Faults(FaultBook(database), crypto, clock, metrics) if settings.faults.enabled else None
+        arrivals = Arrivals(Feed(shown), max_waiters=settings.web.max_waiters, max_streams=settings.web.max_streams)
+        on_loopback = is_loopback(http_socket.getsockname()[0])
+        routes = _api(settings, shown, directory, arrivals, faults, clock, on_loopback=on_loopback)
+        http = HttpServer(health_app(metrics=metrics, check_ready=readiness, routes=routes), http_socket)
 
         async with asyncio.TaskGroup() as tasks:
             endless = [
@@ -201,6 +225,7 @@ async def run_gateway(
                 tasks.create_task(directory.keep_fresh(database)),
                 tasks.create_task(deadlines.run()),
                 tasks.create_task(mailer.run()),
+                tasks.create_task(arrivals.run()),
             ]
             if embedded is not None:
                 endless.append(tasks.create_task(embedded.watch()))
@@ -215,7 +240,15 @@ async def run_gateway(
             else:
                 watching = Watching(directory, reporter)
                 end_registers = await _serve_registers(
-                    settings, database, sockets[0], watching, metrics=metrics, clock=clock, tasks=tasks
+                    settings,
+                    database,
+                    sockets[0],
+                    watching,
+                    faults=faults,
+                    metrics=metrics,
+                    clock=clock,
+                    tasks=tasks,
+                    on_committed=arrivals.hint,
                 )
             addresses = address_text(sockets[0]), address_text(http_socket), masked_dsn(dsn)
             log.info("gateway.ready", ofd=addresses[0], http=addresses[1], database=addresses[2], pid=os.getpid())
@@ -225,6 +258,7 @@ async def run_gateway(
 
             log.info("gateway.stopping")
             await end_registers()
+            arrivals.close()
             http.stop()
             for task in endless:
                 task.cancel()
@@ -248,10 +282,12 @@ async def run_worker(
         stack.push_async_callback(database.close)
         directory = await _directory(settings, database)
         watching = Watching(directory, AlertReporter(metrics))
+        crypto = EmulatorCrypto(load_or_create_key(settings.state_dir))
+        faults = Faults(FaultBook(database), crypto, clock, metrics) if settings.faults.enabled else None
         async with asyncio.TaskGroup() as tasks:
             freshness = tasks.create_task(directory.keep_fresh(database))
             end_registers = await _serve_registers(
-                settings, database, sock, watching, metrics=metrics, clock=clock, tasks=tasks
+                settings, database, sock, watching, faults=faults, metrics=metrics, clock=clock, tasks=tasks
             )
             on_ready()
             await stop.wait()
@@ -293,6 +329,27 @@ def _mailer(settings: Settings, database: Database, directory: Directory, *, met
     )
 
 
+def _api(
+    settings: Settings,
+    database: Database,
+    directory: Directory,
+    arrivals: Arrivals,
+    faults: Faults | None,
+    clock: Clock,
+    *,
+    on_loopback: bool,
+) -> list[Mount]:
+    """The HTTP API. Faults of other processes' registers are noticed by these processes themselves."""
+    names = settings.ffd.names
+    documents = DocumentRoutes(DocumentStore(database), arrivals, clock, names)
+    stream = StreamRoutes(Feed(database), arrivals, names)
+    registers = RegisterRoutes(RegisterBook(database), AlertBook(database), directory, clock)
+    on_change = faults.refresh if faults is not None and settings.workers == 1 else None
+    spoiling = FaultRoutes(FaultBook(database), clock, on_change)
+    routes = [*documents.routes(), *stream.routes(), *registers.routes(), *spoiling.routes()]
+    return api_routes(routes, token=settings.web.token, on_loopback=on_loopback)
+
+
 async def _directory(settings: Settings, database: Database) -> Directory:
     directory = Directory(settings.alerts.parameters(), settings.alerts.notices())
     async with database.reading() as connection:
@@ -306,13 +363,14 @@ async def _serve_registers(
     sock: socket.socket,
     watching: Watching,
     *,
+    faults: Faults | None,
     metrics: Metrics,
     clock: Clock,
     tasks: asyncio.TaskGroup,
+    on_committed: Callable[[], None] | None = None,
 ) -> Callable[[], Coroutine[None, None, None]]:
     """Starts the registers' side; what it returns ends it, with the answers in hand still going out."""
     crypto = EmulatorCrypto(load_or_create_key(settings.state_dir))
-    faults = Faults(FaultBook(database), crypto, clock, metrics) if settings.faults.enabled else None
     if faults is not None:
         await faults.refresh()
     policy = settings.ffd.policy()
@@ -324,6 +382,7 @@ async def _serve_registers(
         clock,
         metrics,
         store_timeout_s=settings.intake.store_timeout.total_seconds(),
+        on_committed=on_committed,
     )
     quarantine = QuarantineWriter(store, metrics)
     intake = IntakeServer(

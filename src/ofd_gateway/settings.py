@@ -23,9 +23,9 @@ from pydantic_settings import (
 )
 
 from ofd_gateway.alert_settings import AlertsSettings
-from ofd_gateway.api_settings import FaultsSettings, WebSettings
 from ofd_gateway.config_file import find_config_file
 from ofd_gateway.errors import OfdGatewayError
+from ofd_gateway.fault_settings import FaultsSettings
 from ofd_gateway.setting_values import (
     EMBEDDED,
     Address,
@@ -39,6 +39,7 @@ from ofd_gateway.setting_values import (
     format_duration,
     parse_duration,
 )
+from ofd_gateway.web_settings import WebSettings
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

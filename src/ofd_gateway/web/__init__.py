@@ -1,5 +1,22 @@
-"""The HTTP side: health, metrics."""
+"""The HTTP side: health, metrics, the API."""
 
+from ofd_gateway.web.access import is_loopback
+from ofd_gateway.web.api import api_routes
+from ofd_gateway.web.api_documents import DocumentRoutes
+from ofd_gateway.web.api_faults import FaultRoutes
+from ofd_gateway.web.api_registers import RegisterRoutes
+from ofd_gateway.web.arrivals import Arrivals
 from ofd_gateway.web.http import HttpServer, health_app
+from ofd_gateway.web.stream import StreamRoutes
 
-__all__ = ["HttpServer", "health_app"]
+__all__ = [
+    "Arrivals",
+    "DocumentRoutes",
+    "FaultRoutes",
+    "HttpServer",
+    "RegisterRoutes",
+    "StreamRoutes",
+    "api_routes",
+    "health_app",
+    "is_loopback",
+]

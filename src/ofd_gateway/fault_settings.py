@@ -1,32 +1,17 @@
-"""Settings of the HTTP API and of faults on demand."""
+"""Settings of faults on demand."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
-from pydantic import Field, JsonValue
+from pydantic import Field
 
 from ofd_gateway.setting_values import Group
 
 if TYPE_CHECKING:
     from ofd_gateway.faults import Fault
 
-__all__ = ["FaultsSettings", "WebSettings"]
-
-_SECRET: Final[dict[str, JsonValue]] = {"secret": True}
-
-
-class WebSettings(Group):
-    """Who may use the HTTP API, and how much of it."""
-
-    token: str = Field(
-        "",
-        repr=False,
-        json_schema_extra=_SECRET,
-        description="what callers of `/v1` send as `Authorization: Bearer`; without one `/v1` answers on loopback only",
-    )
-    max_streams: int = Field(32, ge=0, le=10_000, description="streams of documents at the same time")
-    max_waiters: int = Field(500, ge=0, le=100_000, description="requests that wait for a document at the same time")
+__all__ = ["FaultsSettings"]
 
 
 class FaultsSettings(Group):

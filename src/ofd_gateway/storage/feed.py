@@ -1,0 +1,113 @@
+"""The stream of stored documents: what was committed between two moments, without gaps and without doubles."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from ofd_gateway.storage.documents import COLUMNS, DocumentRecord
+from ofd_gateway.storage.feed_cursor import Cursor, CursorUnreadable, FeedKey, Horizon
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from ofd_gateway.storage.database import Database
+
+__all__ = ["BEGINNING", "Feed"]
+
+BEGINNING: Final = Cursor(Horizon(1, 0))
+"""Before the first document that has a position."""
+
+_LOCK_KEY: Final = 0x0FD_FEED
+_HORIZON: Final = """
+SELECT era, base, pg_current_snapshot()::text AS snapshot FROM feed_eras ORDER BY era DESC LIMIT 1
+"""
+_NEXT_ERA: Final = "SELECT min(base) AS base, max(era) AS era FROM feed_eras WHERE era > $1"
+_BETWEEN: Final = """
+WHERE position >= $1 AND position < $2 AND position <> ALL($3::bigint[])
+  AND (position >= $4 OR position = ANY($5::bigint[]))
+"""
+_PAGE: Final = f"""
+{COLUMNS.replace("FROM documents", ", position FROM documents")} {_BETWEEN}
+  AND ($6::text IS NULL OR fn = $6) AND (position, fn, generation, fd) > ($7, $8, $9, $10)
+ORDER BY position, fn, generation, fd LIMIT $11
+"""
+_KEYS: Final = f"SELECT DISTINCT fn, fd FROM documents {_BETWEEN}"  # noqa: S608  constants
+_NO_KEY: Final = FeedKey(-1, "", 0, 0)
+_LAST_POSITION: Final = "SELECT coalesce(max(position), 0) FROM documents"
+_CLOCK: Final = """
+SELECT era, base, pg_current_xact_id()::text::bigint AS number FROM feed_eras ORDER BY era DESC LIMIT 1
+"""
+
+
+class Feed:
+    """Reads documents in the order of their positions. Everything raises `DatabaseUnavailable` when it cannot."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def begin(self) -> bool:
+        """To be called before documents are stored: whether positions had to be lifted, and an era began.
+
+        A server that counts its transactions anew (restored from a dump) would give new documents positions below
+        those of old ones. From then on the numbers are counted from beyond the last position.
+        """
+        async with self._database.reading() as connection, connection.transaction():
+            await connection.execute("SELECT pg_advisory_xact_lock($1)", _LOCK_KEY)
+            last = await connection.fetchval(_LAST_POSITION)
+            clock = await connection.fetchrow(_CLOCK)
+            if clock is not None and last < clock["base"] + clock["number"]:
+                return False
+            base = last + 1
+            await connection.execute(
+                "INSERT INTO feed_eras (era, base) VALUES ($1, $2)", clock["era"] + 1 if clock else 1, base
+            )
+            await connection.execute(
+                "ALTER TABLE documents ALTER COLUMN position "
+                f"SET DEFAULT (pg_current_xact_id()::text::bigint + {int(base)})"
+            )
+            return True
+
+    async def horizon(self) -> Horizon:
+        """What has ended by now."""
+        async with self._database.reading() as connection:
+            row = await connection.fetchrow(_HORIZON)
+        era, base, snapshot = row or (1, 0, "0:0:")
+        _, following, running = snapshot.split(":")
+        return Horizon(era, base + int(following), tuple(base + int(number) for number in running.split(",") if number))
+
+    async def page(
+        self, seen: Horizon, upto: Horizon, *, after: FeedKey | None, fn: str | None, limit: int
+    ) -> list[tuple[FeedKey, DocumentRecord]]:
+        """The first documents between two horizons, beyond `after`; fewer than `limit` are all.
+
+        Raises:
+            CursorUnreadable: a horizon is of no era of this database.
+        """
+        bounds = await self._bounds(seen, upto)
+        async with self._database.reading() as connection:
+            rows = await connection.fetch(_PAGE, *bounds, fn, *(after or _NO_KEY), limit)
+        return [_placed(row) for row in rows]
+
+    async def keys(self, seen: Horizon, upto: Horizon) -> Sequence[tuple[str, int]]:
+        """FN and FD number of all documents between two horizons."""
+        bounds = await self._bounds(seen, upto)
+        async with self._database.reading() as connection:
+            return [(row["fn"], row["fd"]) for row in await connection.fetch(_KEYS, *bounds)]
+
+    async def _bounds(self, seen: Horizon, upto: Horizon) -> tuple[Any, ...]:
+        """Lowest position, the first too high, those left out, the first of the new, old ones that were running."""
+        following = seen.next
+        if seen.era != upto.era:
+            async with self._database.reading() as connection:
+                row = await connection.fetchrow(_NEXT_ERA, seen.era)
+            if row is None or row["era"] is None or seen.era > upto.era:
+                raise CursorUnreadable("the cursor is of another database, or of the time after a restored dump")
+            following = min(following, row["base"])
+        lowest = min(following, seen.lowest_open)
+        return lowest, upto.next, list(upto.running), following, list(seen.running)
+
+
+def _placed(row: Any) -> tuple[FeedKey, DocumentRecord]:
+    values = dict(row)
+    record = DocumentRecord(**{name: values[name] for name in DocumentRecord.__struct_fields__})
+    return FeedKey(values["position"], record.fn, record.generation, record.fd), record

@@ -32,16 +32,17 @@ CREATE TRIGGER faults_changed AFTER INSERT OR DELETE ON faults
     FOR EACH STATEMENT EXECUTE FUNCTION faults_changed();
 
 -- The number of the transaction that stored a document, filled in by the default alone. A document from before this
--- migration has none and is not in the stream. An era begins when the server counts transactions anew, as after a
--- restore: its base is added to the numbers, so that positions go on upwards (storage/feed.py).
+-- migration has none and is not in the stream. An era begins when another server, or one that was set back in time, counts
+-- the transactions, as after a restore: its base is added to the numbers, so that positions go on upwards (storage/feed.py).
 ALTER TABLE documents ADD COLUMN position bigint;
 ALTER TABLE documents ALTER COLUMN position SET DEFAULT (pg_current_xact_id()::text::bigint);
 
 CREATE INDEX documents_position ON documents (position);
 
 CREATE TABLE feed_eras (
-    era  integer PRIMARY KEY,
-    base bigint  NOT NULL
+    era    integer PRIMARY KEY,
+    base   bigint  NOT NULL,
+    server text    NOT NULL
 );
 
-INSERT INTO feed_eras (era, base) VALUES (1, 0);
+INSERT INTO feed_eras (era, base, server) VALUES (1, 0, '');

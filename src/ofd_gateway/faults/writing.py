@@ -86,7 +86,7 @@ def spell_fault(fault: Fault) -> dict[str, Any]:
             written[key] = value
     if fault.fd_from or fault.fd_to is not None:
         written["fd"] = _spell_range(fault)
-    if fault.probability is not None:
+    if fault.probability is not None or fault.seed:
         written["seed"] = fault.seed
     if fault.attempt is not Attempt.ANY:
         written["attempt"] = fault.attempt.value

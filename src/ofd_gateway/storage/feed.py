@@ -5,12 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from ofd_gateway.storage.documents import COLUMNS, DocumentRecord
+from ofd_gateway.storage.errors import SchemaMismatch
 from ofd_gateway.storage.feed_cursor import Cursor, CursorUnreadable, FeedKey, Horizon
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from ofd_gateway.storage.database import Database
+    from ofd_gateway.storage.migrations import Connection
 
 __all__ = ["BEGINNING", "Feed"]
 
@@ -35,7 +37,11 @@ _KEYS: Final = f"SELECT DISTINCT fn, fd FROM documents {_BETWEEN}"  # noqa: S608
 _NO_KEY: Final = FeedKey(-1, "", 0, 0)
 _LAST_POSITION: Final = "SELECT coalesce(max(position), 0) FROM documents"
 _CLOCK: Final = """
-SELECT era, base, pg_current_xact_id()::text::bigint AS number FROM feed_eras ORDER BY era DESC LIMIT 1
+SELECT era, base, server, pg_current_xact_id()::text::bigint AS number FROM feed_eras ORDER BY era DESC LIMIT 1
+"""
+_MAY_KNOW_SERVER: Final = "SELECT has_function_privilege('pg_control_system()', 'execute')"
+_SERVER: Final = """
+SELECT system_identifier::text || '/' || substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8) FROM pg_control_system()
 """
 
 
@@ -48,18 +54,22 @@ class Feed:
     async def begin(self) -> bool:
         """To be called before documents are stored: whether positions had to be lifted, and an era began.
 
-        A server that counts its transactions anew (restored from a dump) would give new documents positions below
-        those of old ones. From then on the numbers are counted from beyond the last position.
+        Another server, or the same one set back in time, counts its transactions anew: it would give new documents
+        positions that old ones have, or that readers have behind them. From then on the numbers are counted from beyond
+        the last position.
         """
         async with self._database.reading() as connection, connection.transaction():
             await connection.execute("SELECT pg_advisory_xact_lock($1)", _LOCK_KEY)
+            server = await connection.fetchval(_SERVER) if await connection.fetchval(_MAY_KNOW_SERVER) else ""
             last = await connection.fetchval(_LAST_POSITION)
-            clock = await connection.fetchrow(_CLOCK)
-            if clock is not None and last < clock["base"] + clock["number"]:
+            clock = await _latest_era(connection, _CLOCK)
+            is_known = clock["server"] in ("", server)
+            if is_known and last < clock["base"] + clock["number"]:
+                await connection.execute("UPDATE feed_eras SET server = $2 WHERE era = $1", clock["era"], server)
                 return False
             base = last + 1
             await connection.execute(
-                "INSERT INTO feed_eras (era, base) VALUES ($1, $2)", clock["era"] + 1 if clock else 1, base
+                "INSERT INTO feed_eras (era, base, server) VALUES ($1, $2, $3)", clock["era"] + 1, base, server
             )
             await connection.execute(
                 "ALTER TABLE documents ALTER COLUMN position "
@@ -70,8 +80,7 @@ class Feed:
     async def horizon(self) -> Horizon:
         """What has ended by now."""
         async with self._database.reading() as connection:
-            row = await connection.fetchrow(_HORIZON)
-        era, base, snapshot = row or (1, 0, "0:0:")
+            era, base, snapshot = await _latest_era(connection, _HORIZON)
         _, following, running = snapshot.split(":")
         return Horizon(era, base + int(following), tuple(base + int(number) for number in running.split(",") if number))
 
@@ -105,6 +114,13 @@ class Feed:
             following = min(following, row["base"])
         lowest = min(following, seen.lowest_open)
         return lowest, upto.next, list(upto.running), following, list(seen.running)
+
+
+async def _latest_era(connection: Connection, query: str) -> Any:
+    row = await connection.fetchrow(query)
+    if row is None:
+        raise SchemaMismatch("the table feed_eras is empty; the migration 0006_faults.sql has filled it")
+    return row
 
 
 def _placed(row: Any) -> tuple[FeedKey, DocumentRecord]:

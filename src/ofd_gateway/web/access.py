@@ -67,7 +67,7 @@ class Access:
         given = request.headers.get("authorization", "")
         if not given.lower().startswith(_BEARER):
             return False
-        return hmac.compare_digest(given[len(_BEARER) :].strip().encode(), self._token)
+        return hmac.compare_digest(given[len(_BEARER) :].strip().encode("latin-1"), self._token)
 
 
 def _unauthorized() -> Response:

@@ -12,6 +12,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from ofd_gateway.storage import ArrivalKey
+from ofd_gateway.web.arrivals import ArrivalsStalled
 from ofd_gateway.web.asking import Asked, read_token, spell_token
 from ofd_gateway.web.problems import Problem
 from ofd_gateway.web.views import answer, document_line, quarantine_line, whole_document
@@ -99,8 +100,10 @@ class DocumentRoutes:
             while True:
                 record = await self._documents.get(fn, fd, generation)
                 left_s = deadline - time.monotonic()
-                if record is not None or left_s <= 0 or self._arrivals.closed:
+                if record is not None or left_s <= 0:
                     return record
+                if self._arrivals.closed:
+                    raise ArrivalsStalled("the gateway stops")
                 try:
                     async with asyncio.timeout(left_s):
                         await committed.wait()

@@ -184,10 +184,13 @@ class RegisterConnection(asyncio.Protocol):
         self._transport.write(data)
         return True
 
-    def end_fault(self, decision: Decision, commit_s: float, *, fault: int, sent: bool, ending: Ending) -> None:
-        """Ends the message in flight, whose answer was spoilt on purpose; the document is stored as ever."""
-        self._in_flight = None
+    def note_fault(self, decision: Decision, commit_s: float, *, fault: int, sent: bool) -> None:
+        """Counts and logs the stored document before its answer is spoilt on purpose, however long that takes."""
         self._record(decision, commit_s, sent=sent, fault=fault)
+
+    def end_fault(self, ending: Ending) -> None:
+        """Ends the message in flight, whose answer was spoilt on purpose."""
+        self._in_flight = None
         if self._transport is not None and ending is Ending.RESET:
             _reset(self._transport)
             self._closing = True

@@ -71,8 +71,12 @@ class Answering(Protocol):
         """Writes; False when the peer has gone."""
         ...
 
-    def end_fault(self, decision: Decision, commit_s: float, *, fault: int, sent: bool, ending: Ending) -> None:
-        """Records the document and goes on with the connection, or ends it."""
+    def note_fault(self, decision: Decision, commit_s: float, *, fault: int, sent: bool) -> None:
+        """Counts and logs the document, whose answer is about to be spoilt; `sent`: some of it goes out."""
+        ...
+
+    def end_fault(self, ending: Ending) -> None:
+        """Goes on with the connection, or ends it."""
         ...
 
 
@@ -149,13 +153,15 @@ class Faults:
             return
         id_, fault = claimed
         honest = connection.honest_answer(decision, self._answer_before(fn, fd))
-        sent, ending = False, Ending.CLOSE
-        if honest is not None:
-            self._remember(fn, fd, honest.wire)
-            self._applied(id_, fault, decision)
-            script = perform(fault, honest, self._crypto)
-            sent, ending = await self._perform(connection, script), script.ending
-        connection.end_fault(decision, commit_s, fault=id_, sent=sent, ending=ending)
+        if honest is None:
+            connection.answer_honestly(decision, commit_s)
+            return
+        self._remember(fn, fd, honest.wire)
+        script = perform(fault, honest, self._crypto)
+        self._applied(id_, fault, decision)
+        connection.note_fault(decision, commit_s, fault=id_, sent=bool(script.steps))
+        await self._perform(connection, script)
+        connection.end_fault(script.ending)
 
     async def _claim(self, found: Sequence[tuple[int, Fault]], fn: str) -> tuple[int, Fault] | None:
         """The first rule that is applied; none when the database does not answer, for honesty is the rule."""
@@ -171,17 +177,14 @@ class Faults:
                 return id_, fault
         return None
 
-    async def _perform(self, connection: Answering, script: Script) -> bool:
-        sent = False
+    async def _perform(self, connection: Answering, script: Script) -> None:
         for pause_s, data in script.steps:
             if pause_s:
                 await asyncio.sleep(pause_s)
             if not connection.put(data):
-                return sent
-            sent = True
+                return
         if script.pause_s:
             await asyncio.sleep(script.pause_s)
-        return sent
 
     def _applied(self, id_: int, fault: Fault, decision: Decision) -> None:
         container = decision.arrival.container

@@ -50,6 +50,7 @@ def handlers() -> dict[Any, Any]:
         ArrivalsStalled: _told(HTTPStatus.SERVICE_UNAVAILABLE),
         CursorUnreadable: _told(HTTPStatus.BAD_REQUEST),
         HTTPException: _http,
+        Exception: _failed,
     }
 
 
@@ -72,6 +73,11 @@ async def _http(_request: Request, error: HTTPException) -> Response:
     }.get(status, error.detail)
     headers = dict(error.headers) if error.headers else None
     return problem_response(status, detail, headers)
+
+
+async def _failed(_request: Request, _error: Exception) -> Response:
+    """Ours; the error itself goes on to the log."""
+    return problem_response(HTTPStatus.INTERNAL_SERVER_ERROR, "the gateway has failed; its log says how")
 
 
 async def _unavailable(request: Request, error: DatabaseError) -> Response:

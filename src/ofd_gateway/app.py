@@ -9,6 +9,7 @@ import os
 import signal
 import sys
 import tempfile
+import time
 from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING
 
@@ -41,6 +42,7 @@ from ofd_gateway.storage import (
     LetterStore,
     OperatorRecipient,
     Outboxes,
+    ReceiptStore,
     RegisterBook,
     ServiceRuns,
     Watching,
@@ -53,8 +55,11 @@ from ofd_gateway.web import (
     DocumentRoutes,
     FaultRoutes,
     HttpServer,
+    RateLimiter,
+    ReceiptPages,
     RegisterRoutes,
     StreamRoutes,
+    TrustedProxies,
     api_routes,
     health_app,
     is_loopback,
@@ -216,7 +221,10 @@ async def run_gateway(
         faults = Faults(FaultBook(database), crypto, clock, metrics) if settings.faults.enabled else None
         arrivals = Arrivals(Feed(shown), max_waiters=settings.web.max_waiters, max_streams=settings.web.max_streams)
         on_loopback = is_loopback(http_socket.getsockname()[0])
-        routes = _api(settings, shown, directory, arrivals, faults, clock, on_loopback=on_loopback)
+        routes = [
+            *_receipt_pages(settings, shown, metrics).routes(),
+            *_api(settings, shown, directory, arrivals, faults, clock, on_loopback=on_loopback),
+        ]
         http = HttpServer(health_app(metrics=metrics, check_ready=readiness, routes=routes), http_socket)
 
         async with asyncio.TaskGroup() as tasks:
@@ -348,6 +356,18 @@ def _api(
     spoiling = FaultRoutes(FaultBook(database), clock, on_change)
     routes = [*documents.routes(), *stream.routes(), *registers.routes(), *spoiling.routes()]
     return api_routes(routes, token=settings.web.token, on_loopback=on_loopback)
+
+
+def _receipt_pages(settings: Settings, database: Database, metrics: Metrics) -> ReceiptPages:
+    return ReceiptPages(
+        ReceiptStore(database),
+        limiter=RateLimiter(per_s=settings.web.check_rate.per_s, burst=settings.web.check_burst),
+        proxies=TrustedProxies(settings.web.trusted_proxies),
+        metrics=metrics,
+        monotonic_s=time.monotonic,
+        operator_name=settings.ofd.name,
+        names=settings.ffd.names,
+    )
 
 
 async def _directory(settings: Settings, database: Database) -> Directory:

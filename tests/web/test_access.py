@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from ofd_gateway.web import is_loopback
-from tests.web.running import running_api
+from tests.web.running_api import running_api
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ from ofd_gateway.storage import DatabaseUnavailable, Feed
 from tests.intake.running import until
 from tests.messages import DEBUG_FN, PLAIN_FN, container, document_body
 from tests.storage.arrivals import NOW, arrival, ledger, opened, quarantine_row
-from tests.web.running import running_api
+from tests.web.running_api import running_api
 
 
 async def test_a_document_is_fns_json_with_all_that_is_known_of_it(dsn: str) -> None:

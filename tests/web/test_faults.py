@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.web.running import running_api
+from tests.web.running_api import running_api
 
 RULE = {"what": "response_code", "code": 14, "fn": "9999*", "times": 2}
 

@@ -11,7 +11,7 @@ from openapi_spec_validator import validate
 from ofd_gateway.faults import KEYS
 from ofd_gateway.ffd import to_json_bytes
 from ofd_gateway.web.openapi import openapi_document
-from tests.web.running import running_api
+from tests.web.running_api import running_api
 
 ROOT = Path(__file__).resolve().parents[2]
 

@@ -13,7 +13,7 @@ from ofd_gateway.storage import DatabaseUnavailable, Feed
 from tests.intake.running import until
 from tests.messages import DEBUG_FN
 from tests.storage.arrivals import NOW, arrival, ledger, opened
-from tests.web.running import running_api
+from tests.web.running_api import running_api
 
 
 async def test_a_stream_begins_now_and_gives_each_document_once(dsn: str) -> None:

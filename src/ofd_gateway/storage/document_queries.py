@@ -4,11 +4,26 @@ from __future__ import annotations
 
 from typing import Final, Literal
 
-__all__ = ["ARE_MANY_QUEUED", "GET", "LIST_ALL", "LIST_LATEST", "FnsFilter", "standing"]
+__all__ = ["ARE_MANY_QUEUED", "COLUMNS", "GET", "LIST_ALL", "LIST_LATEST", "PAGE", "FnsFilter", "standing"]
 
 FnsFilter = Literal["queued", "accepted", "soft_quarantine", "hard_quarantine", "refused"]
 """How a document stands; while it waits again, its former answer does not count."""
 
+COLUMNS: Final = """
+SELECT fn, generation, fd, document_code, ffd, response_code, operator_message, received_at, issued_at_local,
+       registration_number, user_inn, shift_number, receipt_number, total_kopecks, fiscal_sign, peer, session_version,
+       message_sign, operator_sign, trailer, violations::text AS violations, container
+FROM documents
+"""
+"""Documents alone, without how they stand."""
+PAGE: Final = (
+    COLUMNS
+    + """
+WHERE ($1::text IS NULL OR fn = $1) AND ($2::smallint[] IS NULL OR document_code = ANY($2))
+  AND received_at >= $3 AND (received_at, fn, generation, fd) > ($3, $4, $5, $6)
+ORDER BY received_at, fn, generation, fd LIMIT $7
+"""
+)
 _COLUMNS: Final = """
 d.fn, d.generation, d.fd, document_code, ffd, response_code, operator_message, d.received_at, issued_at_local,
 registration_number, user_inn, shift_number, receipt_number, total_kopecks, fiscal_sign, peer, session_version,

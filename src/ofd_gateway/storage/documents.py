@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import msgspec
 
@@ -12,14 +13,13 @@ from ofd_gateway.storage.commit import NO_OUTBOXES, CommitConnection, Outboxes
 if TYPE_CHECKING:
     import builtins
     from collections.abc import AsyncGenerator, Sequence
-    from datetime import datetime
 
     from ofd_gateway.ledger import Arrival, BatchDecision, Ledger, QuarantineRow
     from ofd_gateway.storage.commit import Watching
     from ofd_gateway.storage.database import Database
     from ofd_gateway.storage.document_queries import FnsFilter
 
-__all__ = ["DocumentRecord", "DocumentStore", "QuarantineRecord"]
+__all__ = ["ArrivalKey", "DocumentRecord", "DocumentStore", "QuarantineRecord"]
 
 _STATEMENT_TIMEOUT_S: Final = 10.0
 _PREFETCH: Final = 500
@@ -40,8 +40,8 @@ ORDER BY received_at DESC, id DESC LIMIT $4
 class DocumentRecord(msgspec.Struct, frozen=True, kw_only=True):
     """A stored document as readers want it; `violations` is the JSON list that the checks gave, or None.
 
-    `fns` is how it stands with the tax service, None: it does not wait and was never answered. `fns_text` is what the
-    tax service said of it or, while it waits, the trouble of the last attempt.
+    `fns` is how it stands with the tax service, None: it does not wait and was never answered, or nobody asked.
+    `fns_text` is what the tax service said of it or, while it waits, the trouble of the last attempt.
     """
 
     fn: str
@@ -66,11 +66,11 @@ class DocumentRecord(msgspec.Struct, frozen=True, kw_only=True):
     trailer: bytes
     violations: str | None
     container: bytes
-    fns: str | None
-    fns_code: int | None
-    fns_text: str
-    fns_at: datetime | None
-    fns_attempts: int | None
+    fns: str | None = None
+    fns_code: int | None = None
+    fns_text: str = ""
+    fns_at: datetime | None = None
+    fns_attempts: int | None = None
 
 
 class QuarantineRecord(msgspec.Struct, frozen=True, kw_only=True):
@@ -85,6 +85,15 @@ class QuarantineRecord(msgspec.Struct, frozen=True, kw_only=True):
     peer: str
     connection_id: str
     raw: bytes
+
+
+class ArrivalKey(NamedTuple):
+    """The place of a document among all in the order of arrival."""
+
+    received_at: datetime
+    fn: str
+    generation: int
+    fd: int
 
 
 class DocumentStore:
@@ -148,6 +157,15 @@ class DocumentStore:
                 return
             async for row in connection.cursor(everything, *filters, prefetch=_PREFETCH):
                 yield DocumentRecord(**dict(row))
+
+    async def page(
+        self, *, fn: str | None, codes: Sequence[int] | None, after: ArrivalKey, limit: int
+    ) -> builtins.list[DocumentRecord]:
+        """The first documents after that place, in the order of arrival; fewer than `limit` are all."""
+        codes = None if codes is None else list(codes)
+        async with self._database.reading() as connection:
+            rows = await connection.fetch(queries.PAGE, fn, codes, *after, limit)
+        return [DocumentRecord(**dict(row)) for row in rows]
 
     async def get(self, fn: str, fd: int, generation: int | None = None) -> DocumentRecord | None:
         """One document, of the latest generation unless another is named."""

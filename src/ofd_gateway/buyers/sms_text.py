@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from ofd_gateway.alerts.letters.language import clean
+from ofd_gateway.plain_text import clean
 from ofd_gateway.ffd.values import ENCODING
 
 if TYPE_CHECKING:

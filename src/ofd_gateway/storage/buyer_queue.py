@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Any, Final, Protocol
-
-import msgspec
+from typing import TYPE_CHECKING, Any, Final
 
 from ofd_gateway.alerts import MessagesSpent
+from ofd_gateway.buyers.model import QueuedReceipt, WrittenMessage
 from ofd_gateway.storage.packages import Charge, spend_each
 from ofd_gateway.storage.watches import WatchTransaction, key_of_customer
 
@@ -15,17 +14,20 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
     from datetime import datetime
 
+    from ofd_gateway.buyers.model import Key
+    from ofd_gateway.buyers.plan import PlannedMessage
     from ofd_gateway.storage.database import Database
     from ofd_gateway.storage.migrations import Connection
     from ofd_gateway.storage.watches import OnWatched, RuleBook, WatchOutcome
 
-__all__ = ["BuyerQueue", "NewMessage", "QueuedReceipt", "TakenReceipts", "Written"]
+__all__ = ["BuyerQueue", "TakenReceipts"]
 
 _TAKE: Final = """
 WITH taken AS MATERIALIZED (
     SELECT fn, generation, fd FROM buyer_queue LIMIT $1 FOR UPDATE SKIP LOCKED
 )
-SELECT q.fn, q.generation, q.fd, d.container, d.ffd, c.inn AS customer_inn, c.receipts
+SELECT q.fn, q.generation, q.fd, d.container, d.ffd, c.inn AS customer_inn,
+    coalesce(c.receipts, '{email,sms}') AS receipts
 FROM taken AS q
 LEFT JOIN documents AS d ON d.fn = q.fn AND d.generation = q.generation AND d.fd = q.fd
 LEFT JOIN fn_states AS f ON f.fn = q.fn
@@ -62,58 +64,6 @@ DELETE FROM buyer_queue USING unnest($1::text[], $2::int[], $3::bigint[]) AS k (
 WHERE buyer_queue.fn = k.fn AND buyer_queue.generation = k.generation AND buyer_queue.fd = k.fd
 """
 
-_Key = tuple[str, int, int]
-
-
-class NewMessage(Protocol):
-    """One way of a receipt, or why it is none; `cost` messages are to be paid for it."""
-
-    @property
-    def channel(self) -> str: ...
-    @property
-    def state(self) -> str: ...
-    @property
-    def contact(self) -> str | None: ...
-    @property
-    def reason(self) -> str: ...
-    @property
-    def parts(self) -> int: ...
-    @property
-    def cost(self) -> int: ...
-
-
-class QueuedReceipt(msgspec.Struct, frozen=True, kw_only=True):
-    """A receipt that nobody has looked at, and whose it is; `customer_inn` is None for registers of nobody.
-
-    `receipts` are the channels that the customer wants. The container is None when the document is gone.
-    """
-
-    fn: str
-    generation: int
-    fd: int
-    container: bytes | None
-    ffd: str | None
-    customer_inn: str | None
-    receipts: tuple[str, ...] | None
-
-    @property
-    def key(self) -> _Key:
-        """FN, generation and FD number."""
-        return self.fn, self.generation, self.fd
-
-
-class Written(msgspec.Struct, frozen=True, kw_only=True):
-    """A message as it was written: one that its package cannot pay for has become `no_package`."""
-
-    key: tuple[str, int, int]
-    channel: str
-    customer_inn: str | None
-    state: str
-    reason: str
-    contact: str | None
-    balance: int | None = None
-
-
 class TakenReceipts:
     """Receipts that are locked for their taker until the transaction around it ends."""
 
@@ -123,7 +73,7 @@ class TakenReceipts:
         self.receipts = receipts
         self.outcome: WatchOutcome | None = None
 
-    async def plan(self, planned: Sequence[tuple[QueuedReceipt, Sequence[NewMessage]]], now: datetime) -> list[Written]:
+    async def plan(self, planned: Sequence[tuple[QueuedReceipt, Sequence[PlannedMessage]]], now: datetime) -> list[WrittenMessage]:
         """Charges and queues the messages of these receipts, and takes the receipts off the queue.
 
         A message of an earlier plan that still waits or is in hand stays as it is. Everything counts once the
@@ -156,8 +106,8 @@ class TakenReceipts:
         return written
 
     async def _new_ones(
-        self, planned: Sequence[tuple[QueuedReceipt, Sequence[NewMessage]]]
-    ) -> list[tuple[QueuedReceipt, NewMessage]]:
+        self, planned: Sequence[tuple[QueuedReceipt, Sequence[PlannedMessage]]]
+    ) -> list[tuple[QueuedReceipt, PlannedMessage]]:
         keys = _columns([receipt.key for receipt, _ in planned])
         existing = {tuple(row) for row in await self._connection.fetch(_EXISTING, *keys)}
         if existing:
@@ -171,8 +121,8 @@ class TakenReceipts:
 
     async def _put(
         self,
-        pairs: Sequence[tuple[QueuedReceipt, NewMessage]],
-        written: Sequence[Written],
+        pairs: Sequence[tuple[QueuedReceipt, PlannedMessage]],
+        written: Sequence[WrittenMessage],
         balances: dict[int, int | None],
         now: datetime,
     ) -> None:
@@ -219,21 +169,20 @@ class BuyerQueue:
             if taken.outcome:
                 self._on_watched(taken.outcome)
 
-    async def waiting(self) -> int:
-        """How many receipts wait to be looked at."""
-        async with self._database.reading() as connection:
-            return int(await connection.fetchval("SELECT count(*) FROM buyer_queue"))
-
 
 def _receipt(row: Any) -> QueuedReceipt:
-    values = dict(row)
-    receipts = values.pop("receipts")
-    return QueuedReceipt(**values, receipts=None if receipts is None else tuple(receipts))
+    return QueuedReceipt(
+        key=(row["fn"], row["generation"], row["fd"]),
+        container=row["container"],
+        ffd=row["ffd"],
+        customer_inn=row["customer_inn"],
+        receipts=tuple(row["receipts"]),
+    )
 
 
-def _written(receipt: QueuedReceipt, message: NewMessage, balance: int | None, *, is_charged: bool) -> Written:
+def _written(receipt: QueuedReceipt, message: PlannedMessage, balance: int | None, *, is_charged: bool) -> WrittenMessage:
     is_unpaid = is_charged and balance is None
-    return Written(
+    return WrittenMessage(
         key=receipt.key,
         channel=message.channel,
         customer_inn=receipt.customer_inn,
@@ -244,9 +193,9 @@ def _written(receipt: QueuedReceipt, message: NewMessage, balance: int | None, *
     )
 
 
-def _columns(keys: Sequence[_Key]) -> tuple[list[str], list[int], list[int]]:
+def _columns(keys: Sequence[Key]) -> tuple[list[str], list[int], list[int]]:
     return [key[0] for key in keys], [key[1] for key in keys], [key[2] for key in keys]
 
 
-def _reason(key: _Key) -> str:
+def _reason(key: Key) -> str:
     return f"СМС: ФН {key[0]}, ФД {key[2]}"

@@ -8,7 +8,7 @@ from typing import Final, Literal
 
 import msgspec
 
-__all__ = ["Contacts", "ContactUnusable", "mask_contact", "mask_in", "normalise_contact", "parse_contacts"]
+__all__ = ["ContactUnusable", "Contacts", "mask_contact", "mask_in", "normalise_contact", "parse_contacts"]
 
 UnusableReason = Literal[
     "empty",

@@ -96,9 +96,7 @@ def after_answers(
 
 def orphan_fate(*, attempts: int, retry: RetryParameters, resend_unknown: bool, draw: float) -> Fate:
     """What becomes of a message whose sender died with it in hand."""
-    return _unknown(
-        "the process that sent it ended", attempts=attempts, retry=retry, resend=resend_unknown, draw=draw
-    )
+    return _unknown("the process that sent it ended", attempts=attempts, retry=retry, resend=resend_unknown, draw=draw)
 
 
 def _unknown(detail: str, *, attempts: int, retry: RetryParameters, resend: bool, draw: float) -> Fate:

@@ -89,7 +89,7 @@ class ReceiptPlanner:
         return True
 
     async def count(self) -> None:
-        """Shows in the metrics how much waits."""
+        """Shows in the metrics how much waits. Raises OfdGatewayError of the database."""
         waiting = await self._backlog.backlog()
         for kind, number in (("unplanned", waiting.unplanned), ("email", waiting.email), ("sms", waiting.sms)):
             self._metrics.buyer_queue.labels(kind).set(number)

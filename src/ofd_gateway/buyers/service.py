@@ -31,7 +31,7 @@ class Erasure(Protocol):
 
 
 class BuyerService:
-    """Runs what is given: without a mailer nothing goes by e-mail, without a texter nothing to phones.
+    """Runs what is given: without a planner nothing is looked at, without a mailer or a texter nothing goes that way.
 
     `parallel` letters are sent at the same time; contacts are kept for `keep`, by the clock of `pace`.
     """
@@ -39,7 +39,7 @@ class BuyerService:
     def __init__(
         self,
         pace: Pace,
-        planner: ReceiptPlanner,
+        planner: ReceiptPlanner | None,
         mailer: ReceiptMailer | None,
         texter: Texter | None,
         erasure: Erasure,
@@ -63,10 +63,9 @@ class BuyerService:
 
     async def run(self) -> None:
         """Works until cancelled; what is in hand is finished when the servers are quick enough."""
-        tasks = [
-            asyncio.create_task(self._pace.endlessly(self._plan, self._counted)),
-            asyncio.create_task(self._pace.endlessly(self._forget, self._next_erasure)),
-        ]
+        tasks = [asyncio.create_task(self._pace.endlessly(self._forget, self._next_erasure))]
+        if self._planner is not None:
+            tasks.append(asyncio.create_task(self._plan_endlessly(self._planner)))
         if self._mailer is not None:
             tasks += [
                 asyncio.create_task(self._pace.endlessly(self._mailer.step, self._mailer.next_at))
@@ -85,14 +84,14 @@ class BuyerService:
                 task.cancel()
             await asyncio.wait(tasks)
 
-    async def _plan(self) -> bool:
-        planned = await self._planner.step()
-        if planned:
-            self._pace.wake()
-        return planned
+    async def _plan_endlessly(self, planner: ReceiptPlanner) -> None:
+        async def step() -> bool:
+            planned = await planner.step()
+            if planned:
+                self._pace.wake()
+            return planned
 
-    async def _counted(self) -> None:
-        await self._planner.count()
+        await self._pace.endlessly(step, planner.count)
 
     async def _forget(self) -> bool:
         now = self._pace.clock.now()

@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from ofd_gateway.plain_text import clean
 from ofd_gateway.ffd.values import ENCODING
+from ofd_gateway.plain_text import clean
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -1,11 +1,11 @@
-"""The shell that sends messages to phones: keeps a session with the centre, a window of messages in hand, and reports."""
+"""The shell that sends messages to phones: a session with the centre, a window of messages in hand, reports."""
 
 from __future__ import annotations
 
 import asyncio
 import random
 from datetime import timedelta
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 import msgspec
 import structlog
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from ofd_gateway.alerts.letters.retry import RetryParameters
     from ofd_gateway.buyers.loop import Pace
     from ofd_gateway.buyers.model import Key, OutgoingMessage
-    from ofd_gateway.buyers.smpp.session import SubmitAnswer
+    from ofd_gateway.buyers.smpp.session import OnMessage, SubmitAnswer
     from ofd_gateway.buyers.sms_text import EncodedSms
     from ofd_gateway.buyers.writer import ReceiptWriter
     from ofd_gateway.metrics import Metrics
@@ -64,7 +64,7 @@ class Session(Protocol):
 
 
 class SmsSender(Protocol):
-    """This process among those that send."""
+    """One process among those that send."""
 
     @property
     def is_alive(self) -> bool:
@@ -90,7 +90,7 @@ class SmsOutbox(Protocol):
     """Where messages wait for the centre; the database."""
 
     def sender(self) -> AbstractAsyncContextManager[SmsSender]:
-        """This process among those that send, for the length of an `async with`."""
+        """One process among those that send, for the length of an `async with`."""
         ...
 
     async def next_attempt_at(self) -> datetime | None:
@@ -126,7 +126,7 @@ class Texter:
     def __init__(
         self,
         outbox: SmsOutbox,
-        connect: Callable[[Callable[[Message], Awaitable[bool]]], Awaitable[Session]],
+        connect: Callable[[OnMessage], Awaitable[Session]],
         writer: ReceiptWriter,
         pace: Pace,
         metrics: Metrics,
@@ -213,7 +213,8 @@ class Texter:
             if moment is not None:
                 seconds = min(max((moment - self._pace.clock.now()).total_seconds(), 0.01), seconds)
         waking = asyncio.create_task(self._pace.sleep(seconds))
-        await asyncio.wait({waking, session.lost, *self._in_hand}, return_when=asyncio.FIRST_COMPLETED)
+        moments: set[asyncio.Future[Any]] = {waking, session.lost, *self._in_hand}
+        await asyncio.wait(moments, return_when=asyncio.FIRST_COMPLETED)
         waking.cancel()
 
     async def _finish(self, session: Session) -> None:

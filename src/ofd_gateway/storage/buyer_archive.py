@@ -52,7 +52,7 @@ ORDER BY planned_at DESC, fn DESC, generation DESC, fd DESC, channel DESC LIMIT 
 """
 )
 _OF_RECEIPT: Final = (
-    _COLUMNS
+    _COLUMNS  # noqa: S608  constants
     + """
 WHERE fn = $1 AND fd = $2 AND generation = coalesce(
     $3::int, (SELECT max(generation) FROM buyer_messages WHERE fn = $1 AND fd = $2))

@@ -5,7 +5,7 @@ The fiscal document itself is not changed: it must be kept for five years, conta
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from ofd_gateway.buyers.contact import ContactUnusable, parse_contacts
 from ofd_gateway.buyers.model import document_of
@@ -15,6 +15,7 @@ from ofd_gateway.storage.buyer_refunds import refund
 from ofd_gateway.storage.watches import WatchTransaction, key_of_customer
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from datetime import datetime
 
     from ofd_gateway.storage.database import Database
@@ -53,7 +54,8 @@ FROM unnest($1::text[], $2::int[], $3::bigint[], $4::text[]) AS k (fn, generatio
 WHERE a.fn = k.fn AND a.generation = k.generation AND a.fd = k.fd AND a.channel = k.channel AND a.reply <> ''
 """
 _ERASE_PARTS: Final = """
-DELETE FROM sms_parts AS p USING unnest($1::text[], $2::int[], $3::bigint[], $4::text[]) AS k (fn, generation, fd, channel)
+DELETE FROM sms_parts AS p
+USING unnest($1::text[], $2::int[], $3::bigint[], $4::text[]) AS k (fn, generation, fd, channel)
 WHERE p.fn = k.fn AND p.generation = k.generation AND p.fd = k.fd AND k.channel = 'sms'
 """
 _AUDIT: Final = "INSERT INTO buyer_erasures (at, who, why, messages) VALUES ($1, $2, $3, $4)"
@@ -112,7 +114,9 @@ class BuyerErasure:
         """Watches are locked before messages, as everywhere."""
         async with self._database.reading() as connection:
             async with connection.transaction():
-                payers = [row[0] for row in await connection.fetch(_PAYERS.format(which=which.replace("$2", "$1")), value)]
+                payers = [
+                    row[0] for row in await connection.fetch(_PAYERS.format(which=which.replace("$2", "$1")), value)
+                ]
                 watches = WatchTransaction(connection, self._rules)
                 await watches.lock({key_of_customer(inn) for inn in payers})
                 rows = await connection.fetch(_CANCEL.format(which=which), now, value, payers, _BATCH)
@@ -157,8 +161,8 @@ def _channel_of(container: bytes, ffd: str, contact: str) -> str | None:
     return "sms" if contacts.phone == contact else None
 
 
-async def _erase_around(connection: Connection, rows: list[object]) -> None:
-    keys = [list(column) for column in zip(*(tuple(row)[:4] for row in rows), strict=True)]  # type: ignore[call-overload]
-    if keys:
+async def _erase_around(connection: Connection, rows: Sequence[Any]) -> None:
+    if rows:
+        keys = [[row[column] for row in rows] for column in ("fn", "generation", "fd", "channel")]
         await connection.execute(_ERASE_ATTEMPTS, *keys)
         await connection.execute(_ERASE_PARTS, *keys)

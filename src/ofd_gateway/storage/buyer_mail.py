@@ -28,7 +28,8 @@ SELECT due.*, d.container, d.ffd FROM due
 LEFT JOIN documents AS d ON d.fn = due.fn AND d.generation = due.generation AND d.fd = due.fd
 """
 ATTEMPT: Final = """
-INSERT INTO buyer_attempts (fn, generation, fd, channel, at, outcome, code, reply) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+INSERT INTO buyer_attempts (fn, generation, fd, channel, at, outcome, code, reply)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
 """
 _RECORD: Final = """
 UPDATE buyer_messages SET state = $4, attempts = attempts + 1, next_attempt_at = $5,

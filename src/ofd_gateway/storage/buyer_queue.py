@@ -64,6 +64,7 @@ DELETE FROM buyer_queue USING unnest($1::text[], $2::int[], $3::bigint[]) AS k (
 WHERE buyer_queue.fn = k.fn AND buyer_queue.generation = k.generation AND buyer_queue.fd = k.fd
 """
 
+
 class TakenReceipts:
     """Receipts that are locked for their taker until the transaction around it ends."""
 
@@ -73,7 +74,9 @@ class TakenReceipts:
         self.receipts = receipts
         self.outcome: WatchOutcome | None = None
 
-    async def plan(self, planned: Sequence[tuple[QueuedReceipt, Sequence[PlannedMessage]]], now: datetime) -> list[WrittenMessage]:
+    async def plan(
+        self, planned: Sequence[tuple[QueuedReceipt, Sequence[PlannedMessage]]], now: datetime
+    ) -> list[WrittenMessage]:
         """Charges and queues the messages of these receipts, and takes the receipts off the queue.
 
         A message of an earlier plan that still waits or is in hand stays as it is. Everything counts once the
@@ -89,9 +92,7 @@ class TakenReceipts:
         balances: dict[int, int | None] = {}
         for inn in sorted(costs):
             charges = [Charge(messages=pairs[i][1].cost, reason=_reason(pairs[i][0].key)) for i in costs[inn]]
-            for index, balance in zip(
-                costs[inn], await spend_each(self._connection, inn, charges, now), strict=True
-            ):
+            for index, balance in zip(costs[inn], await spend_each(self._connection, inn, charges, now), strict=True):
                 balances[index] = balance
                 if balance is not None:
                     event = MessagesSpent(at=now, messages=pairs[index][1].cost, balance=balance)
@@ -180,7 +181,9 @@ def _receipt(row: Any) -> QueuedReceipt:
     )
 
 
-def _written(receipt: QueuedReceipt, message: PlannedMessage, balance: int | None, *, is_charged: bool) -> WrittenMessage:
+def _written(
+    receipt: QueuedReceipt, message: PlannedMessage, balance: int | None, *, is_charged: bool
+) -> WrittenMessage:
     is_unpaid = is_charged and balance is None
     return WrittenMessage(
         key=receipt.key,

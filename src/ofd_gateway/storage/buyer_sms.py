@@ -153,7 +153,7 @@ class SmsSender:
 class SmsStore:
     """Messages to phones, for any number of processes. `on_watched` hears what refunds meant for the rules.
 
-    A process that sends needs one connection of `database` for its lock, one for each recording at a time, and two more.
+    A process that sends needs a connection of `database` for its lock, one for each recording at a time, and two more.
     """
 
     def __init__(self, database: Database, rules: RuleBook, on_watched: OnWatched) -> None:
@@ -244,9 +244,7 @@ class SmsStore:
             await connection.execute(_FORGET_EARLY, before)
 
 
-async def _report(
-    connection: Connection, key: Key, part: int, outcome: str, reply: str, now: datetime
-) -> str | None:
+async def _report(connection: Connection, key: Key, part: int, outcome: str, reply: str, now: datetime) -> str | None:
     await connection.execute(_REPORTED, *key, part, outcome)
     row = await connection.fetchrow(_ALL_REPORTED, *key, now, reply)
     if row is None:

@@ -123,9 +123,7 @@ async def spend(connection: Connection, inn: str, messages: int, reason: str, no
     return balance
 
 
-async def spend_each(
-    connection: Connection, inn: str, charges: Sequence[Charge], now: datetime
-) -> list[int | None]:
+async def spend_each(connection: Connection, inn: str, charges: Sequence[Charge], now: datetime) -> list[int | None]:
     """Takes what each charge asks for, in their order, inside the caller's transaction; the balance after each.
 
     None stands for a charge that the package cannot pay: nothing is taken for it, smaller ones behind it may be paid.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import itertools
+from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Final
 
 import msgspec
@@ -29,15 +30,26 @@ from ofd_gateway.errors import OfdGatewayError
 
 if TYPE_CHECKING:
     import ssl
-    from collections.abc import Awaitable, Callable
 
-__all__ = ["BindRefused", "NotSubmitted", "OutcomeUnknown", "SmppSession", "SmscUnreachable", "SubmitAnswer"]
+__all__ = [
+    "BindRefused",
+    "NotSubmitted",
+    "OnMessage",
+    "OutcomeUnknown",
+    "SmppSession",
+    "SmscUnreachable",
+    "SubmitAnswer",
+]
 
 _ANSWER: Final = 0x8000_0000
 _SEQUENCE_END: Final = 0x7FFF_FFFF
 _CLOSE_TIMEOUT_S: Final = 1.0
 _INVALID_COMMAND: Final = 0x03
 _WRITE_LIMIT_BYTES: Final = 65_536
+
+
+OnMessage = Callable[[Message], Awaitable[bool]]
+"""Hears of a deliver_sm; True confirms it, False asks the centre to bring it again."""
 
 
 class SmscUnreachable(OfdGatewayError):
@@ -77,7 +89,7 @@ class SmppSession:
         self,
         reader: asyncio.StreamReader,
         writer: asyncio.StreamWriter,
-        on_message: Callable[[Message], Awaitable[bool]],
+        on_message: OnMessage,
         *,
         timeout_s: float,
         enquire_s: float,
@@ -100,7 +112,7 @@ class SmppSession:
         host: str,
         port: int,
         bind: Bind,
-        on_message: Callable[[Message], Awaitable[bool]],
+        on_message: OnMessage,
         *,
         timeout_s: float,
         enquire_s: float = 30.0,
@@ -121,7 +133,7 @@ class SmppSession:
             raise SmscUnreachable(f"{host}:{port}: {str(error) or type(error).__name__}") from error
         session = cls(reader, writer, on_message, timeout_s=timeout_s, enquire_s=enquire_s)
         try:
-            await session._begin(bind)  # noqa: SLF001  its own class
+            await session._begin(bind)
         except BaseException:
             await session.close()
             raise

@@ -17,12 +17,17 @@ from __future__ import annotations
 
 import enum
 import struct
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import construct
 import msgspec
 
 from ofd_gateway.errors import OfdGatewayError
+
+if TYPE_CHECKING:
+    _Adapter = construct.Adapter[bytes, bytes, str, str]
+else:
+    _Adapter = construct.Adapter
 
 __all__ = [
     "HEADER_BYTES",
@@ -126,7 +131,7 @@ class Message(msgspec.Struct, frozen=True, kw_only=True):
     options: dict[int, bytes] = {}
 
 
-class _Text(construct.Adapter[bytes, bytes, str, str]):
+class _Text(_Adapter):
     """A C-octet string."""
 
     def _decode(self, obj: bytes, context: Any, path: str) -> str:

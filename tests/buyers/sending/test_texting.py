@@ -8,6 +8,7 @@ from datetime import timedelta
 import pytest
 from structlog.testing import capture_logs
 
+from ofd_gateway.alerts import decode_state
 from tests.buyers.sending.scene import BASE, INN, PHONE, Scene, until
 from tests.buyers.sending.smsc import (
     NO_SUCH_NUMBER,
@@ -90,7 +91,9 @@ async def test_a_refusal_is_refunded_and_the_alerts_see_it(scene: Scene) -> None
     assert await scene.balance() == 51
     movement = (await scene.packages.get(INN)).movements[0]
     assert (movement.messages, movement.reason) == (1, "возврат: ФН 8710000100000001, ФД 1: центр СМС отказал")
-    assert await scene.fetch("SELECT resolved_at IS NOT NULL FROM alerts") == [(True,)]
+    ((state,),) = await scene.fetch("SELECT state FROM watches WHERE subject = $1", f"inn:{INN}")
+    assert (decode_state(state).facts.balance, decode_state(state).facts.spent) == (51, 0)
+    assert await scene.fetch("SELECT level FROM alerts") == [("50",)]
     assert await scene.attempts() == [("refused", NO_SUCH_NUMBER)]
 
 

@@ -25,7 +25,10 @@ CREATE TABLE buyer_messages (
     ended_at        timestamptz,
     erased_at       timestamptz,
     reply           text        NOT NULL DEFAULT '',
-    PRIMARY KEY (fn, generation, fd, channel)
+    PRIMARY KEY (fn, generation, fd, channel),
+    CHECK ((state = 'queued') = (next_attempt_at IS NOT NULL)),
+    CHECK ((state = 'sending') = (sender IS NOT NULL)),
+    CHECK (state <> 'queued' OR contact IS NOT NULL)
 ) WITH (fillfactor = 70);
 
 CREATE INDEX buyer_messages_due ON buyer_messages (channel, next_attempt_at) WHERE next_attempt_at IS NOT NULL;

@@ -21,7 +21,7 @@ __all__ = ["ATTEMPT", "BuyerMailStore", "TakenReceipt"]
 _TAKE: Final = """
 WITH due AS MATERIALIZED (
     SELECT fn, generation, fd, customer_inn, contact, attempts, planned_at FROM buyer_messages
-    WHERE channel = 'email' AND state = 'queued' AND next_attempt_at <= $1 AND contact IS NOT NULL
+    WHERE channel = 'email' AND next_attempt_at <= $1
     ORDER BY next_attempt_at LIMIT 1 FOR UPDATE SKIP LOCKED
 )
 SELECT due.*, d.container, d.ffd FROM due

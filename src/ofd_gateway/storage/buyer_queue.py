@@ -29,12 +29,18 @@ WITH taken AS MATERIALIZED (
 SELECT q.fn, q.generation, q.fd, d.container, d.ffd, c.inn AS customer_inn,
     coalesce(c.receipts, '{email,sms}') AS receipts
 FROM taken AS q
-LEFT JOIN documents AS d ON d.fn = q.fn AND d.generation = q.generation AND d.fd = q.fd
-LEFT JOIN fn_states AS f ON f.fn = q.fn
-LEFT JOIN registers AS r ON r.registration_number = coalesce(d.registration_number, f.registration_number)
-    AND r.removed_at IS NULL
+LEFT JOIN LATERAL (
+    SELECT container, ffd, registration_number, user_inn FROM documents
+    WHERE fn = q.fn AND generation = q.generation AND fd = q.fd LIMIT 1
+) AS d ON true
+LEFT JOIN LATERAL (SELECT registration_number, user_inn FROM fn_states WHERE fn = q.fn LIMIT 1) AS f ON true
+LEFT JOIN LATERAL (
+    SELECT customer_inn FROM registers
+    WHERE registration_number = coalesce(d.registration_number, f.registration_number) AND removed_at IS NULL LIMIT 1
+) AS r ON true
 LEFT JOIN customers AS c ON c.inn = coalesce(r.customer_inn, d.user_inn, f.user_inn)
 """
+"""LIMIT keeps each look-up one by its key, however many documents there are."""
 _EXISTING: Final = """
 SELECT m.fn, m.generation, m.fd, m.channel FROM buyer_messages AS m
 JOIN unnest($1::text[], $2::int[], $3::bigint[]) AS k (fn, generation, fd)

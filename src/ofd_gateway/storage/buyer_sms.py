@@ -32,7 +32,7 @@ __all__ = ["SmsSender", "SmsStore"]
 _CLAIM: Final = """
 WITH due AS MATERIALIZED (
     SELECT fn, generation, fd FROM buyer_messages
-    WHERE channel = 'sms' AND state = 'queued' AND next_attempt_at <= $1 AND contact IS NOT NULL
+    WHERE channel = 'sms' AND next_attempt_at <= $1
     ORDER BY next_attempt_at LIMIT $2 FOR UPDATE SKIP LOCKED
 ), claimed AS (
     UPDATE buyer_messages AS m SET state = 'sending', sender = $3, next_attempt_at = NULL FROM due

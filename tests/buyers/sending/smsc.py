@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import smpp34
 
 if TYPE_CHECKING:
+    import ssl
     from collections.abc import AsyncIterator
 
 BIND, SUBMIT, DELIVER, UNBIND, ENQUIRE = 0x9, 0x4, 0x5, 0x6, 0x15
@@ -129,9 +130,9 @@ class Smsc:
 
 
 @contextlib.asynccontextmanager
-async def serving(smsc: Smsc, *, port: int = 0) -> AsyncIterator[Smsc]:
+async def serving(smsc: Smsc, *, port: int = 0, tls: ssl.SSLContext | None = None) -> AsyncIterator[Smsc]:
     """The centre on a free port of 127.0.0.1."""
-    server = await asyncio.start_server(smsc.serve, "127.0.0.1", port)
+    server = await asyncio.start_server(smsc.serve, "127.0.0.1", port, ssl=tls)
     smsc.port = server.sockets[0].getsockname()[1]
     try:
         yield smsc

@@ -214,7 +214,9 @@ class TestResend:
 
     async def test_what_waits_or_is_in_hand_stays(self, scene: Scene) -> None:
         await scene.queued(f"{EMAIL}, {PHONE}", messages=5)
-        await scene.execute("UPDATE buyer_messages SET state = 'sending', sender = 1 WHERE channel = 'sms'")
+        await scene.execute(
+            "UPDATE buyer_messages SET state = 'sending', sender = 1, next_attempt_at = NULL WHERE channel = 'sms'"
+        )
         assert await scene.archive.resend("8710000100000001", 1, None, self.CODES, scene.clock.at)
         await scene.plan()
         assert await scene.states() == [(1, "email", "queued"), (1, "sms", "sending")]

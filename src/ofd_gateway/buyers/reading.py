@@ -26,10 +26,7 @@ if TYPE_CHECKING:
 
     from ofd_gateway.ffd import Document
 
-__all__ = ["RECEIPT_CODES", "NotAReceipt", "receipt_view"]
-
-RECEIPT_CODES: Final = frozenset(TITLES)
-"""Codes of the documents that buyers get."""
+__all__ = ["NotAReceipt", "receipt_view"]
 
 _OUTGOING: Final = frozenset({2, 3})
 _DEBUG_FN: Final = "9999"

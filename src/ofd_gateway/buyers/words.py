@@ -72,8 +72,32 @@ _RATES: Final[Mapping[int, str]] = {
 _RATES_BEFORE_2019: Final[Mapping[int, str]] = {1: "18%", 3: "18/118"}
 _FIRST_YEAR_OF_20: Final = 2019
 
-_PIECE: Final = 0
 _OTHER_UNIT: Final = 255
+_UNITS_IN_ENGLISH: Final[Mapping[str, str]] = {
+    "piece": "pcs",
+    "gram": "g",
+    "kilogram": "kg",
+    "ton": "t",
+    "centimetre": "cm",
+    "decimetre": "dm",
+    "metre": "m",
+    "square centimetre": "cm²",
+    "square decimetre": "dm²",
+    "square metre": "m²",
+    "millilitre": "ml",
+    "litre": "l",
+    "cubic metre": "m³",
+    "kilowatt hour": "kWh",
+    "gigacalorie": "Gcal",
+    "hour": "h",
+    "minute": "min",
+    "second": "s",
+    "kilobyte": "KB",
+    "megabyte": "MB",
+    "gigabyte": "GB",
+    "terabyte": "TB",
+}
+"""By the names of the table."""
 
 _LABELS: Final[Mapping[int, Words]] = {
     1008: Words("Контакт покупателя", "Buyer's contact"),
@@ -148,9 +172,10 @@ def value_words(tag: int, value: int) -> Words:
 
 def unit_words(code: int) -> Words:
     """The measure of a quantity (2108); nothing for «another one»."""
-    if code == _PIECE:
-        return Words("шт.", "pcs")
-    return NO_WORDS if code == _OTHER_UNIT else value_words(2108, code)
+    if code == _OTHER_UNIT:
+        return NO_WORDS
+    words = value_words(2108, code)
+    return Words(words.ru if code else "шт.", _UNITS_IN_ENGLISH.get(words.en, words.en))
 
 
 def rate_words(rate: int, year: int | None) -> Words:

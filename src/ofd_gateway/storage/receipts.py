@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from ofd_gateway.buyers import RECEIPT_CODES
 from ofd_gateway.ffd.domain import ReceiptQr
+from ofd_gateway.ledger import RECEIPT_CODES
 
 if TYPE_CHECKING:
     from ofd_gateway.storage.database import Database

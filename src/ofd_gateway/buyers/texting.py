@@ -289,12 +289,11 @@ class Texter:
             await asyncio.sleep(at - loop.time())
 
     def _pdu(self, message: OutgoingMessage, encoded: EncodedSms, text: bytes) -> Message:
-        sender = self._parameters.sender
-        is_number = sender.removeprefix("+").isdigit()
+        source, ton, npi = _source(self._parameters.sender)
         return Message(
-            source=sender.removeprefix("+"),
-            source_ton=(_INTERNATIONAL if sender.startswith("+") else 0) if is_number else _ALPHANUMERIC,
-            source_npi=_ISDN if is_number else 0,
+            source=source,
+            source_ton=ton,
+            source_npi=npi,
             destination=message.contact.removeprefix("+"),
             destination_ton=_INTERNATIONAL,
             destination_npi=_ISDN,
@@ -395,6 +394,16 @@ _INVALID_LENGTH: Final = 0x01
 
 def _named(key: Key) -> dict[str, str | int]:
     return {"fn": key[0], "generation": key[1], "fd": key[2]}
+
+
+def _source(sender: str) -> tuple[str, int, int]:
+    """Address, type of number and numbering plan; an empty address leaves the choice to the centre."""
+    if not sender:
+        return "", 0, 0
+    digits = sender.removeprefix("+")
+    if not digits.isdigit():
+        return sender, _ALPHANUMERIC, 0
+    return digits, _INTERNATIONAL if sender.startswith("+") else 0, _ISDN
 
 
 def _relative(span: timedelta) -> str:

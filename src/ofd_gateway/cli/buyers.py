@@ -121,7 +121,7 @@ def resend_receipt(
     as_json: JsonOption = False,
 ) -> None:
     """Отправить чек ещё раз; СМС спишется снова. / Send a receipt again; a message to a phone is charged anew."""
-    from ofd_gateway.buyers import RECEIPT_CODES
+    from ofd_gateway.ledger import RECEIPT_CODES
     from ofd_gateway.storage import BuyerArchive
 
     async def work(opened: Database, settings: Settings) -> bool:

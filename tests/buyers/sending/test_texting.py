@@ -47,6 +47,23 @@ async def test_a_message_as_the_centre_gets_it(scene: Scene) -> None:
     assert smsc.unbinds == 1
 
 
+@pytest.mark.parametrize(
+    ("sender", "address"),
+    [
+        ("", ("", 0, 0)),
+        ("Romashka", ("Romashka", 5, 0)),
+        ("+79990000000", ("79990000000", 1, 1)),
+        ("1234", ("1234", 0, 1)),
+    ],
+)
+async def test_who_a_message_comes_from(scene: Scene, sender: str, address: tuple[str, int, int]) -> None:
+    await scene.queued(PHONE)
+    async with serving(Smsc()) as smsc, scene.texter(smsc, sender=sender) as texting:
+        await until(scene.all_in("sent"), texting)
+    (message,) = smsc.submitted
+    assert (message.source_addr, message.source_addr_ton, message.source_addr_npi) == address
+
+
 async def test_a_long_text_goes_in_parts(scene: Scene) -> None:
     await scene.queued(PHONE, t1048=CYRILLIC)
     async with serving(Smsc()) as smsc, scene.texter(smsc) as texting:

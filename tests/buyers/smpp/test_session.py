@@ -140,6 +140,11 @@ async def test_nobody_there() -> None:
         await SmppSession.open("127.0.0.1", port, BIND, ignore, timeout_s=5.0)
 
 
+async def test_a_name_that_is_none() -> None:
+    with pytest.raises(SmscUnreachable):
+        await SmppSession.open("x" * 70 + ".example", 2775, BIND, ignore, timeout_s=5.0)
+
+
 async def test_a_centre_that_says_nothing() -> None:
     async with serving(Smsc()) as smsc:
         smsc.deaf = True

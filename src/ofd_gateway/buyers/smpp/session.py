@@ -120,6 +120,8 @@ class SmppSession:
     ) -> SmppSession:
         """Connects and binds as a transceiver; `timeout_s` is for the connection and for each answer.
 
+        A host that makes no sense is one that cannot be reached.
+
         Raises:
             BindRefused: with the centre's status.
             SmscUnreachable: no connection, no answer in time, or nonsense.
@@ -129,7 +131,7 @@ class SmppSession:
                 reader, writer = await asyncio.open_connection(
                     host, port, ssl=tls, server_hostname=host if tls is not None else None
                 )
-        except (OSError, TimeoutError) as error:
+        except (OSError, TimeoutError, ValueError) as error:
             raise SmscUnreachable(f"{host}:{port}: {str(error) or type(error).__name__}") from error
         session = cls(reader, writer, on_message, timeout_s=timeout_s, enquire_s=enquire_s)
         try:

@@ -62,15 +62,25 @@ class HttpServer:
     """Runs an ASGI application on a bound socket until it is told to stop.
 
     The peer of a request is that of its connection: whose `X-Forwarded-For` is believed is for the application to say.
+    `http_protocol` is uvicorn's own or a subclass of it; idle connections are closed after `keep_alive_s`.
     """
 
-    def __init__(self, app: Any, sock: socket.socket) -> None:
+    def __init__(
+        self,
+        app: Any,
+        sock: socket.socket,
+        *,
+        http_protocol: type[asyncio.Protocol] | None = None,
+        keep_alive_s: int = 5,
+    ) -> None:
         config = uvicorn.Config(
             app,
+            http=http_protocol or "auto",
             lifespan="off",
             log_config=None,
             access_log=False,
             timeout_graceful_shutdown=1,
+            timeout_keep_alive=keep_alive_s,
             server_header=False,
             proxy_headers=False,
         )

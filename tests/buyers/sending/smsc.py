@@ -22,7 +22,9 @@ THROTTLED, QUEUE_FULL, NO_SUCH_NUMBER, SYSTEM_ERROR, WRONG_SENDER = 0x58, 0x14, 
 
 
 class Smsc:
-    """`script` says what happens to the next submits: a status, or `silent`, `cut`, `garbage`, `unbind`.
+    """`script` says what happens to the next submits: a status, or `silent`, `cut`, `taken`, `garbage`, `unbind`.
+
+    `taken` takes the message and goes away without a word. `accepted` are the numbers of messages that were taken.
 
     `bind_status` answers binds. While `deaf` is set nothing is answered at all.
     """
@@ -30,6 +32,7 @@ class Smsc:
     def __init__(self) -> None:
         self.port = 0
         self.submitted: list[smpp34.SubmitSm] = []
+        self.accepted: list[str] = []
         self.script: list[int | str] = []
         self.bind_status = 0
         self.binds: list[bytes] = []
@@ -108,19 +111,24 @@ class Smsc:
             case "cut":
                 writer.transport.abort()
                 return False
+            case "taken":
+                self.accepted.append(message.destination_addr)
+                writer.transport.abort()
+                return False
             case "garbage":
                 writer.write(b"\xff" * 32)
             case "unbind":
                 writer.write(struct.pack(">IIII", 16, UNBIND, 0, 9999))
-                self._accept(writer, sequence)
+                self._accept(writer, sequence, message)
             case int(status) if status:
                 self._put(writer, SUBMIT, sequence, status)
             case _:
-                self._accept(writer, sequence)
+                self._accept(writer, sequence, message)
         return True
 
-    def _accept(self, writer: asyncio.StreamWriter, sequence: int) -> None:
+    def _accept(self, writer: asyncio.StreamWriter, sequence: int, message: smpp34.SubmitSm) -> None:
         self.ids += 1
+        self.accepted.append(message.destination_addr)
         self._put(writer, SUBMIT, sequence, 0, f"id-{self.ids}".encode() + b"\0")
 
     def _put(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import random
 from datetime import timedelta
 
 import pytest
@@ -380,6 +381,38 @@ class TestReports:
                 await until(lambda: smsc.delivered == [0x64])
             await smsc.report("id-1", "DELIVRD")
             await until(scene.all_in("delivered"), texting)
+
+
+@pytest.mark.parametrize("seed", range(3))
+async def test_whatever_the_centre_does_the_books_balance(scene: Scene, seed: int) -> None:
+    """Every message ends, what did not go is refunded, and doubles come from unknown outcomes alone."""
+    dice = random.Random(seed)
+    kinds = [THROTTLED, QUEUE_FULL, SYSTEM_ERROR, NO_SUCH_NUMBER, "silent", "cut", "taken", "garbage", "unbind"]
+    numbers = phones(40)
+    await scene.queued(*numbers)
+    async with serving(Smsc()) as smsc:
+        smsc.script = [dice.choice([*kinds, *[0] * 12]) for _ in range(80)]
+        options = {"window": 4, "timeout_s": 0.5}
+        async with scene.texter(smsc, **options) as one, scene.texter(smsc, **options) as other:
+
+            async def all_ended() -> bool:
+                scene.clock.at += timedelta(seconds=5)
+                return not await scene.messages(state="queued") and not await scene.messages(state="sending")
+
+            await until(all_ended, one, other)
+    messages = await scene.messages()
+    assert {message.state for message in messages} <= {"sent", "refused", "failed"}
+    assert await scene.balance() == 100 - sum(message.charged - message.refunded for message in messages)
+    assert {(message.state == "sent", message.charged - message.refunded) for message in messages} <= {
+        (True, 1),
+        (False, 0),
+    }
+    rows = await scene.fetch("SELECT fd, outcome FROM buyer_attempts")
+    for message in messages:
+        outcomes = [outcome for fd, outcome in rows if fd == message.fd]
+        taken = smsc.accepted.count(numbers[message.fd - 1][1:])
+        unknown = outcomes.count("unknown") + (message.state == "failed")
+        assert (message.state == "sent") <= taken <= (message.state == "sent") + unknown
 
 
 async def test_the_rate_is_kept(scene: Scene) -> None:

@@ -11,7 +11,7 @@ from ofd_gateway.setting_values import Duration, Group
 
 if TYPE_CHECKING:
     from ofd_gateway.alerts.letters.retry import RetryParameters
-    from ofd_gateway.buyers.texting import SmsParameters
+    from ofd_gateway.buyers.submission import SmsParameters
 
 __all__ = ["BuyersSettings", "SmsSettings"]
 
@@ -69,7 +69,7 @@ class SmsSettings(Group):
 
     def parameters(self) -> SmsParameters:
         """How messages are sent."""
-        from ofd_gateway.buyers.texting import SmsParameters
+        from ofd_gateway.buyers.submission import SmsParameters
 
         return SmsParameters(
             sender=self.sender,

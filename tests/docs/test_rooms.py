@@ -18,6 +18,7 @@ SHELLS = {
     "ofd_gateway.buyers.loop",
     "ofd_gateway.buyers.mailing",
     "ofd_gateway.buyers.planner",
+    "ofd_gateway.buyers.reports",
     "ofd_gateway.buyers.service",
     "ofd_gateway.buyers.smpp.session",
     "ofd_gateway.buyers.texting",

@@ -7,15 +7,15 @@ import random
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
-import msgspec
 import structlog
 
 from ofd_gateway.buyers.contact import mask_contact, mask_in
-from ofd_gateway.buyers.model import SmsReport, document_of
+from ofd_gateway.buyers.model import document_of
 from ofd_gateway.buyers.outcome import Fate, PartAnswer, SmsOutcome, after_answers, orphan_fate
-from ofd_gateway.buyers.smpp.pdu import Message, PduError
-from ofd_gateway.buyers.smpp.receipt import id_spellings, is_receipt, parse_receipt
+from ofd_gateway.buyers.reports import ReportDesk, ReportStore
+from ofd_gateway.buyers.smpp.pdu import PduError
 from ofd_gateway.buyers.smpp.session import BindRefused, NotSubmitted, OutcomeUnknown, SmscUnreachable
+from ofd_gateway.buyers.submission import submission
 from ofd_gateway.errors import OfdGatewayError
 
 if TYPE_CHECKING:
@@ -23,26 +23,22 @@ if TYPE_CHECKING:
     from contextlib import AbstractAsyncContextManager
     from datetime import datetime
 
-    from ofd_gateway.alerts.letters.retry import RetryParameters
     from ofd_gateway.buyers.loop import Pace
     from ofd_gateway.buyers.model import Key, OutgoingMessage
+    from ofd_gateway.buyers.smpp.pdu import Message
     from ofd_gateway.buyers.smpp.session import OnMessage, SubmitAnswer
     from ofd_gateway.buyers.sms_text import EncodedSms
+    from ofd_gateway.buyers.submission import SmsParameters
     from ofd_gateway.buyers.writer import ReceiptWriter
     from ofd_gateway.metrics import Metrics
 
-__all__ = ["Session", "SmsOutbox", "SmsParameters", "SmsSender", "Texter"]
+__all__ = ["Session", "SmsOutbox", "SmsSender", "Texter"]
 
 _GRACE_S: Final = 2.0
 """How long messages in hand may still take when the texter stops."""
 _FIRST_PAUSE_S: Final = 0.5
 _LONGEST_PAUSE_S: Final = 30.0
 _ORPHANS_EVERY_S: Final = 2.0
-_INTERNATIONAL: Final = 1
-_ALPHANUMERIC: Final = 5
-_ISDN: Final = 1
-_WITH_HEADER: Final = 0x40
-_REPORT_OF_END: Final = 1
 _REPORTS_KEPT: Final = timedelta(days=3)
 
 
@@ -86,7 +82,7 @@ class SmsSender(Protocol):
         ...
 
 
-class SmsOutbox(Protocol):
+class SmsOutbox(ReportStore, Protocol):
     """Where messages wait for the centre; the database."""
 
     def sender(self) -> AbstractAsyncContextManager[SmsSender]:
@@ -97,24 +93,9 @@ class SmsOutbox(Protocol):
         """When the next message is due."""
         ...
 
-    async def report(self, report: SmsReport, now: datetime) -> tuple[Key, str | None] | None:
-        """Notes a report."""
-        ...
-
     async def forget_reports(self, before: datetime) -> None:
         """Drops reports about nothing of ours."""
         ...
-
-
-class SmsParameters(msgspec.Struct, frozen=True, kw_only=True):
-    """How messages are sent: `window` in hand at once, at most `rate` parts a second, under the name `sender`."""
-
-    sender: str
-    retry: RetryParameters
-    window: int = 10
-    rate: float = 10.0
-    validity: timedelta = timedelta(days=1)
-    resend_unknown: bool = True
 
 
 class Texter:
@@ -141,6 +122,7 @@ class Texter:
         self._metrics = metrics
         self._parameters = parameters
         self._draw = draw
+        self._reports = ReportDesk(outbox, pace, metrics)
         self._in_hand: set[asyncio.Task[None]] = set()
         self._unreachable = False
         self._misconfigured = False
@@ -160,14 +142,20 @@ class Texter:
             except OfdGatewayError as error:
                 self._pace.stall(error)
                 pause_s = _FIRST_PAUSE_S
-            if not self._pace.stopping:
-                await self._pace.sleep(pause_s)
+            await self._rest(pause_s)
+
+    async def _rest(self, seconds: float) -> None:
+        """Sleeps through all that wakes but the end: news for buyers does not bring the centre back."""
+        loop = asyncio.get_running_loop()
+        until = loop.time() + seconds
+        while not self._pace.stopping and loop.time() < until:
+            await self._pace.sleep(until - loop.time())
 
     async def _serve(self, sender: SmsSender, pause_s: float) -> float:
         """One session; the pause before the next one."""
         await self._adopt(sender)
         try:
-            session = await self._connect(self._hear)
+            session = await self._connect(self._reports.hear)
         except SmscUnreachable as error:
             if not self._unreachable:
                 self._unreachable = True
@@ -264,7 +252,9 @@ class Texter:
             if number in message.accepted:
                 continue
             await self._take_turn()
-            answers.append(await self._submit_part(session, self._pdu(message, encoded, text), number))
+            answers.append(
+                await self._submit_part(session, submission(message.contact, encoded, text, self._parameters), number)
+            )
             if answers[-1].status != 0:
                 break
         return answers
@@ -287,22 +277,6 @@ class Texter:
         self._next_part_at = at + 1 / self._parameters.rate
         if at > loop.time():
             await asyncio.sleep(at - loop.time())
-
-    def _pdu(self, message: OutgoingMessage, encoded: EncodedSms, text: bytes) -> Message:
-        source, ton, npi = _source(self._parameters.sender)
-        return Message(
-            source=source,
-            source_ton=ton,
-            source_npi=npi,
-            destination=message.contact.removeprefix("+"),
-            destination_ton=_INTERNATIONAL,
-            destination_npi=_ISDN,
-            esm_class=_WITH_HEADER if encoded.has_header else 0,
-            validity=_relative(self._parameters.validity),
-            registered_delivery=_REPORT_OF_END,
-            data_coding=encoded.data_coding,
-            text=text,
-        )
 
     def _slow_down(self, fate: Fate) -> None:
         if fate.outcome is SmsOutcome.THROTTLED:
@@ -334,38 +308,6 @@ class Texter:
             self._log.warning("buyer_message.unknown", **_named(key), channel="sms", reply=fate.reply, state=state)
         await self._outbox.forget_reports(now - _REPORTS_KEPT)
 
-    async def _hear(self, message: Message) -> bool:
-        """A report of the centre, or a message of somebody; True once it is stored or needs no storing."""
-        report = parse_receipt(message) if is_receipt(message) else None
-        if report is None:
-            self._log.info("sms.message_ignored", esm_class=message.esm_class)
-            return True
-        if report.outcome is None:
-            return True
-        said = " ".join(word for word in (report.state, report.error) if word)
-        address = f"+{message.source.removeprefix('+')}"
-        try:
-            found = await self._outbox.report(
-                SmsReport(
-                    spellings=tuple(id_spellings(report.message_id)),
-                    outcome=report.outcome,
-                    reply=said,
-                    address=address,
-                ),
-                self._pace.clock.now(),
-            )
-        except OfdGatewayError as error:
-            self._pace.stall(error)
-            return False
-        if found is None:
-            self._log.info("sms.report_unmatched", message_id=report.message_id, outcome=report.outcome)
-            return True
-        key, state = found
-        if state is not None:
-            self._metrics.buyer_messages.labels("sms", state).inc()
-            self._log.info("buyer_message.reported", **_named(key), channel="sms", state=state, reply=said)
-        return True
-
     def _report(self, message: OutgoingMessage, fate: Fate, state: str | None) -> None:
         self._metrics.buyer_messages.labels("sms", fate.outcome.value).inc()
         log = self._log.bind(**_named(message.key), channel="sms", contact=mask_contact(message.contact), state=state)
@@ -394,20 +336,3 @@ _INVALID_LENGTH: Final = 0x01
 
 def _named(key: Key) -> dict[str, str | int]:
     return {"fn": key[0], "generation": key[1], "fd": key[2]}
-
-
-def _source(sender: str) -> tuple[str, int, int]:
-    """Address, type of number and numbering plan; an empty address leaves the choice to the centre."""
-    if not sender:
-        return "", 0, 0
-    digits = sender.removeprefix("+")
-    if not digits.isdigit():
-        return sender, _ALPHANUMERIC, 0
-    return digits, _INTERNATIONAL if sender.startswith("+") else 0, _ISDN
-
-
-def _relative(span: timedelta) -> str:
-    """A span as SMPP writes it: `YYMMDDhhmmss000R`. Source: SMPP v3.4, 7.1.1.2."""
-    hours, rest = divmod(span.seconds, 3600)
-    minutes, seconds = divmod(rest, 60)
-    return f"0000{min(span.days, 99):02}{hours:02}{minutes:02}{seconds:02}000R"

@@ -17,7 +17,8 @@ from ofd_gateway.buyers.plan import PlanParameters
 from ofd_gateway.buyers.planner import ReceiptPlanner
 from ofd_gateway.buyers.smpp.pdu import Bind
 from ofd_gateway.buyers.smpp.session import SmppSession
-from ofd_gateway.buyers.texting import SmsParameters, Texter
+from ofd_gateway.buyers.submission import SmsParameters
+from ofd_gateway.buyers.texting import Texter
 from ofd_gateway.buyers.writer import ReceiptWriter
 from ofd_gateway.mail import SmtpServer
 from ofd_gateway.metrics import Metrics

@@ -217,9 +217,9 @@ class Texting:
             await self._task
 
 
-async def until(condition: Callable[[], Awaitable[bool] | bool], *texting: Texting) -> None:
+async def until(condition: Callable[[], Awaitable[bool] | bool], *texting: Texting, deadline_s: float = 30.0) -> None:
     """Returns once the condition holds; tasks are woken meanwhile, because the clock is set by hand."""
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(deadline_s):
         while True:
             held = condition()
             if held if isinstance(held, bool) else await held:

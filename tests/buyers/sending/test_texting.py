@@ -388,10 +388,10 @@ async def test_whatever_the_centre_does_the_books_balance(scene: Scene, seed: in
     """Every message ends, what did not go is refunded, and doubles come from unknown outcomes alone."""
     dice = random.Random(seed)
     kinds = [THROTTLED, QUEUE_FULL, SYSTEM_ERROR, NO_SUCH_NUMBER, "silent", "cut", "taken", "garbage", "unbind"]
-    numbers = phones(40)
+    numbers = phones(30)
     await scene.queued(*numbers)
     async with serving(Smsc()) as smsc:
-        smsc.script = [dice.choice([*kinds, *[0] * 12]) for _ in range(80)]
+        smsc.script = [dice.choice([*kinds, *[0] * 12]) for _ in range(50)]
         options = {"window": 4, "timeout_s": 0.5}
         async with scene.texter(smsc, **options) as one, scene.texter(smsc, **options) as other:
 
@@ -399,7 +399,7 @@ async def test_whatever_the_centre_does_the_books_balance(scene: Scene, seed: in
                 scene.clock.at += timedelta(seconds=5)
                 return not await scene.messages(state="queued") and not await scene.messages(state="sending")
 
-            await until(all_ended, one, other)
+            await until(all_ended, one, other, deadline_s=100.0)
     messages = await scene.messages()
     assert {message.state for message in messages} <= {"sent", "refused", "failed"}
     assert await scene.balance() == 100 - sum(message.charged - message.refunded for message in messages)

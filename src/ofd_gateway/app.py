@@ -30,6 +30,10 @@ from ofd_gateway.mail import Maildir, SmtpServer
 from ofd_gateway.sockets import address_text, bind_socket
 from ofd_gateway.storage import (
     CONNECTION_ERRORS,
+    BuyerArchive,
+    BuyerErasure,
+    BuyerMailStore,
+    BuyerQueue,
     Database,
     DatabaseError,
     DeadlineStore,
@@ -47,6 +51,7 @@ from ofd_gateway.storage import (
     ReceiptStore,
     RegisterBook,
     ServiceRuns,
+    SmsStore,
     Watching,
     masked_dsn,
     migrate,
@@ -70,11 +75,13 @@ from ofd_gateway.workers import WorkerCrashLoop, WorkerPool
 
 if TYPE_CHECKING:
     import socket
-    from collections.abc import Callable, Coroutine
+    from collections.abc import Awaitable, Callable, Coroutine
 
     from starlette.routing import Mount
 
     from ofd_gateway.alerts.mailer import Transport
+    from ofd_gateway.buyers.service import BuyerService
+    from ofd_gateway.buyers.smpp.session import OnMessage, SmppSession
     from ofd_gateway.clock import Clock
     from ofd_gateway.fns.exporter import Exporter
     from ofd_gateway.metrics import Metrics
@@ -97,6 +104,8 @@ EXIT_CONFIGURATION = 2
 EXIT_DATABASE = 3
 
 _READY_TIMEOUT_S = 2.0
+_BUYER_CONNECTIONS = 6
+"""For planning, the lock of the sender of messages, and what is noted beside them."""
 _GC_THRESHOLDS = (50_000, 20, 20)
 
 
@@ -216,6 +225,12 @@ async def run_gateway(
         deadlines = Deadlines(
             DeadlineStore(database, directory, settings.alerts.incidents(), reporter), clock, CONNECTION_ERRORS
         )
+        kept_busy = settings.smtp.parallel if settings.buyers_by_email else 0
+        desk = await Database.connect(
+            dsn, application_name="ofd-gateway buyers", pool_size=kept_busy + _BUYER_CONNECTIONS
+        )
+        stack.push_async_callback(desk.close)
+        buyers = _buyers(settings, desk, directory, reporter, http_socket, metrics=metrics, clock=clock)
         exporter = await _exporter(settings, dsn, directory, reporter, metrics=metrics, clock=clock, stack=stack)
         readiness = _Readiness(database)
         stack.callback(readiness.close)
@@ -238,6 +253,7 @@ async def run_gateway(
                 tasks.create_task(deadlines.run()),
                 tasks.create_task(mailer.run()),
                 tasks.create_task(arrivals.run()),
+                tasks.create_task(buyers.run()),
             ]
             if exporter is not None:
                 endless.append(tasks.create_task(exporter.run()))
@@ -321,20 +337,10 @@ def _mailer(settings: Settings, database: Database, directory: Directory, *, met
         notices=directory.notices,
         incident=alerts.incidents(),
     )
-    transport: Transport = Maildir(settings.state_dir / "mail")
-    if smtp.host:
-        transport = SmtpServer(
-            smtp.host,
-            smtp.port,
-            tls=smtp.tls,
-            user=smtp.user,
-            password=smtp.password,
-            timeout_s=smtp.timeout.total_seconds(),
-        )
     return Mailer(
         planner,
         LetterStore(database, directory.notices),
-        transport,
+        _mail_transport(settings),
         clock,
         metrics,
         sender=smtp.sender,
@@ -417,6 +423,91 @@ def _receipt_pages(settings: Settings, database: Database, metrics: Metrics) -> 
         operator_name=settings.ofd.name,
         names=settings.ffd.names,
     )
+
+
+def _mail_transport(settings: Settings) -> Transport:
+    smtp = settings.smtp
+    if not smtp.host:
+        return Maildir(settings.state_dir / "mail")
+    return SmtpServer(
+        smtp.host,
+        smtp.port,
+        tls=smtp.tls,
+        user=smtp.user,
+        password=smtp.password,
+        timeout_s=smtp.timeout.total_seconds(),
+    )
+
+
+def _buyers(
+    settings: Settings,
+    database: Database,
+    directory: Directory,
+    reporter: AlertReporter,
+    http_socket: socket.socket,
+    *,
+    metrics: Metrics,
+    clock: Clock,
+) -> BuyerService:
+    from ofd_gateway.buyers.loop import Pace
+    from ofd_gateway.buyers.mailing import ReceiptMailer
+    from ofd_gateway.buyers.plan import PlanParameters
+    from ofd_gateway.buyers.planner import ReceiptPlanner
+    from ofd_gateway.buyers.service import BuyerService
+    from ofd_gateway.buyers.texting import Texter
+    from ofd_gateway.buyers.writer import ReceiptWriter
+
+    smtp, sms = settings.smtp, settings.sms
+    pace = Pace(clock)
+    writer = ReceiptWriter(
+        sender=smtp.sender,
+        sender_name=settings.ofd.name,
+        base_url=settings.web.base_url(address_text(http_socket)),
+    )
+    planner = mailer = texter = None
+    if settings.buyers_on:
+        planner = ReceiptPlanner(
+            BuyerQueue(database, directory, reporter),
+            BuyerArchive(database),
+            writer,
+            PlanParameters(by_email=settings.buyers_by_email, by_sms=bool(sms.host), charge_by=sms.charge_by),
+            clock,
+            metrics,
+        )
+    if settings.buyers_by_email:
+        mailer = ReceiptMailer(
+            BuyerMailStore(database), _mail_transport(settings), writer, clock, metrics, retry=smtp.retry()
+        )
+    if sms.host:
+        outbox = SmsStore(database, directory, reporter)
+        texter = Texter(outbox, _connect_sms(settings), writer, pace, metrics, sms.parameters())
+    return BuyerService(
+        pace,
+        planner,
+        mailer,
+        texter,
+        BuyerErasure(database, directory, reporter),
+        parallel=smtp.parallel,
+        keep=settings.buyers.keep_contacts,
+    )
+
+
+def _connect_sms(settings: Settings) -> Callable[[OnMessage], Awaitable[SmppSession]]:
+    import ssl
+
+    from ofd_gateway.buyers.smpp.pdu import Bind
+    from ofd_gateway.buyers.smpp.session import SmppSession
+
+    sms = settings.sms
+    bind = Bind(system_id=sms.system_id, password=sms.password)
+    tls = ssl.create_default_context() if sms.tls else None
+
+    async def connect(on_message: OnMessage) -> SmppSession:
+        return await SmppSession.open(
+            sms.host, sms.port, bind, on_message, timeout_s=sms.timeout.total_seconds(), tls=tls
+        )
+
+    return connect
 
 
 async def _directory(settings: Settings, database: Database) -> Directory:

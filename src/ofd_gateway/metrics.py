@@ -172,6 +172,19 @@ class Metrics:
             ["outcome"],
             registry=registry,
         )
+        self.buyer_messages = Counter(
+            "ofd_gateway_buyer_messages",
+            "Messages to buyers by channel (email, sms, none) and outcome: what was planned, attempted and reported",
+            ["channel", "outcome"],
+            registry=registry,
+        )
+        self.buyer_queue = Gauge(
+            "ofd_gateway_buyer_queue",
+            "What waits on its way to buyers: receipts not looked at (unplanned), messages by channel",
+            ["waiting"],
+            registry=registry,
+            multiprocess_mode="livemax",
+        )
         self.log_lines_dropped = Counter(
             "ofd_gateway_log_lines_dropped", "Log lines lost because nobody read them", registry=registry
         )

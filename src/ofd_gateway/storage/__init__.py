@@ -1,5 +1,10 @@
 """PostgreSQL: the embedded server, migrations, and the only SQL of the project."""
 
+from ofd_gateway.storage.buyer_archive import BuyerArchive, BuyerMessage
+from ofd_gateway.storage.buyer_erasure import BuyerErasure
+from ofd_gateway.storage.buyer_mail import BuyerMailStore
+from ofd_gateway.storage.buyer_queue import BuyerQueue
+from ofd_gateway.storage.buyer_sms import SmsStore
 from ofd_gateway.storage.command import dsn_for_command, open_for_command
 from ofd_gateway.storage.commit import Outboxes, Watching
 from ofd_gateway.storage.customers import Customer, CustomerBook
@@ -34,6 +39,11 @@ __all__ = [
     "BEGINNING",
     "CONNECTION_ERRORS",
     "ArrivalKey",
+    "BuyerArchive",
+    "BuyerErasure",
+    "BuyerMailStore",
+    "BuyerMessage",
+    "BuyerQueue",
     "Cursor",
     "CursorUnreadable",
     "Customer",
@@ -71,6 +81,7 @@ __all__ = [
     "RegisterSettings",
     "SchemaMismatch",
     "ServiceRuns",
+    "SmsStore",
     "StoreFailed",
     "StoredReceipt",
     "Watching",

@@ -18,7 +18,7 @@ from ofd_gateway.alerts.deadlines import Deadlines
 from ofd_gateway.alerts.letters import Composer
 from ofd_gateway.alerts.mailer import Mailer
 from ofd_gateway.alerts.reporting import AlertReporter
-from ofd_gateway.clock import SystemClock
+from ofd_gateway.clock import SystemClock, VirtualClock, forget_clock, leave_clock
 from ofd_gateway.crypto import EmulatorCrypto
 from ofd_gateway.errors import OfdGatewayError
 from ofd_gateway.intake import Batcher, IntakeServer, Limits, QuarantineWriter, Reader
@@ -77,6 +77,7 @@ _GC_THRESHOLDS = (50_000, 20, 20)
 
 def serve(settings: Settings) -> int:
     """Serves until SIGTERM or SIGINT and returns the exit code: 0 stopped, 1 crashed, 2 configuration, 3 database."""
+    settings = settings.anchored(SystemClock().now())
     if settings.workers == 1:
         return _run(settings, functools.partial(_serve_here, settings))
     with tempfile.TemporaryDirectory(prefix="ofd-gateway-metrics-") as directory:
@@ -118,7 +119,7 @@ def serve_worker(settings: Settings, *, dsn: str, sock: socket.socket, on_ready:
             dsn=dsn,
             sock=sock,
             metrics=metrics,
-            clock=SystemClock(),
+            clock=_clock(settings),
             stop=_stop_on_signals(),
             on_ready=on_ready,
         )
@@ -127,7 +128,24 @@ def serve_worker(settings: Settings, *, dsn: str, sock: socket.socket, on_ready:
 
 
 async def _serve_here(settings: Settings, metrics: Metrics) -> None:
-    await run_gateway(settings, metrics=metrics, clock=SystemClock(), stop=_stop_on_signals())
+    await run_gateway(settings, metrics=metrics, clock=_clock(settings), stop=_stop_on_signals())
+
+
+def _clock(settings: Settings) -> Clock:
+    setting = settings.clock.setting()
+    return SystemClock() if setting is None else VirtualClock(setting)
+
+
+def _share_clock(settings: Settings) -> None:
+    """Says that time is not real, and leaves the clock to the commands that use the same state directory."""
+    setting = settings.clock.setting()
+    if setting is None:
+        forget_clock(settings.state_dir)
+        return
+    leave_clock(settings.state_dir, setting)
+    structlog.get_logger().warning(
+        "clock.virtual", start=setting.start.isoformat(), rate=setting.rate, anchor=setting.anchor.isoformat()
+    )
 
 
 def _stop_on_signals() -> asyncio.Event:
@@ -162,6 +180,7 @@ async def run_gateway(
         http_socket = bind_socket(settings.http.host, settings.http.port)
         stack.callback(http_socket.close)
         load_or_create_key(settings.state_dir)
+        _share_clock(settings)
 
         embedded: EmbeddedPostgres | None = None
         dsn = settings.database
@@ -195,7 +214,7 @@ async def run_gateway(
         async with asyncio.TaskGroup() as tasks:
             endless = [
                 tasks.create_task(runs.beat(clock)),
-                tasks.create_task(directory.keep_fresh(database)),
+                tasks.create_task(directory.keep_fresh(database, clock)),
                 tasks.create_task(deadlines.run()),
                 tasks.create_task(mailer.run()),
             ]
@@ -246,7 +265,7 @@ async def run_worker(
         directory = await _directory(settings, database)
         watching = Watching(directory, AlertReporter(metrics))
         async with asyncio.TaskGroup() as tasks:
-            freshness = tasks.create_task(directory.keep_fresh(database))
+            freshness = tasks.create_task(directory.keep_fresh(database, clock))
             end_registers = await _serve_registers(
                 settings, database, sock, watching, metrics=metrics, clock=clock, tasks=tasks
             )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Annotated, Final, Literal
 
@@ -22,12 +22,14 @@ __all__ = [
     "Duration",
     "Durations",
     "Group",
+    "Moment",
     "Numbers",
     "Severities",
     "SocketAddress",
     "Texts",
     "format_duration",
     "parse_duration",
+    "parse_moment",
 ]
 
 EMBEDDED: Final = "embedded"
@@ -119,7 +121,22 @@ def _check_database(value: str) -> str:
     return value
 
 
+def parse_moment(value: object) -> object:
+    """`2026-01-31T12:00:00Z` as an aware time; the machine's zone where it names none.
+
+    Raises:
+        ValueError: a text that is no moment.
+    """
+    if not isinstance(value, str):
+        return value
+    try:
+        return datetime.fromisoformat(value).astimezone(UTC)
+    except (ValueError, OverflowError):
+        raise ValueError(f"{value!r} is no moment; write it like 2026-01-31T12:00:00Z") from None
+
+
 Address = Annotated[SocketAddress, BeforeValidator(_split_address), PlainSerializer(str), NoDecode]
+Moment = Annotated[datetime, BeforeValidator(parse_moment)]
 DatabaseChoice = Annotated[str, AfterValidator(_check_database)]
 Directory = Annotated[Path, AfterValidator(lambda path: path.expanduser().absolute())]
 Duration = Annotated[timedelta, BeforeValidator(_whole_duration), PlainSerializer(format_duration), NoDecode]

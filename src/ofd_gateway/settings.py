@@ -143,7 +143,7 @@ class LogSettings(Group):
 
 
 class ClockSettings(Group):
-    """A virtual clock for trials and demonstrations; never for production, where it makes every document's time wrong."""
+    """A virtual clock for trials and demonstrations; in production it would make every document's time wrong."""
 
     start: Moment | None = Field(None, description="trials only: the moment a virtual clock starts from")
     rate: float = Field(1.0, gt=0, le=FASTEST, description="trials only: how many times as fast it goes")

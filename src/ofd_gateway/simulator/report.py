@@ -20,6 +20,8 @@ _KINDS = {
     DocumentCode.STATE_REPORT: "currentStateReport",
     DocumentCode.RECEIPT: "receipt",
     DocumentCode.CORRECTION: "receiptCorrection",
+    DocumentCode.BSO: "bso",
+    DocumentCode.BSO_CORRECTION: "bsoCorrection",
     DocumentCode.SHIFT_CLOSED: "closeShift",
     DocumentCode.ARCHIVE_CLOSED: "closeArchive",
 }

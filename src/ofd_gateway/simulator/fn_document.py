@@ -26,6 +26,11 @@ class DocumentCode(IntEnum):
     CORRECTION = 31
     BSO_CORRECTION = 41
 
+    @property
+    def is_receipt(self) -> bool:
+        """Whether it is a receipt or a correction of any kind (чек, БСО)."""
+        return self in (DocumentCode.RECEIPT, DocumentCode.BSO, DocumentCode.CORRECTION, DocumentCode.BSO_CORRECTION)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QueuedDocument:

@@ -5,16 +5,13 @@ from __future__ import annotations
 from collections import deque
 from datetime import datetime, timedelta
 from enum import IntEnum
-from hashlib import blake2b
 
-from ofd_gateway.protocol import FROM_FN, build_container
 from ofd_gateway.simulator.fields import (
     FN_BYTES,
     INN_BYTES,
     REGISTRATION_NUMBER_BYTES,
     local_time,
     padded,
-    tlv,
     u8,
     u16,
     u32,
@@ -22,6 +19,7 @@ from ofd_gateway.simulator.fields import (
 from ofd_gateway.simulator.fn_document import DocumentCode, QueuedDocument
 from ofd_gateway.simulator.formats import Ffd
 from ofd_gateway.simulator.refusal import FnRefused, Refusal
+from ofd_gateway.simulator.sealing import seal
 from ofd_gateway.simulator.settlement import Counters, Settlement, unsent_totals
 
 SHIFT_LIMIT = timedelta(hours=24)
@@ -327,12 +325,23 @@ class VirtualFn:
         settlement: Settlement | None = None,
     ) -> QueuedDocument:
         fd = self.last_fd + 1
+        head = self._head(code, fd, issued_at_local)
+        container = seal(code, fn=self.number, fd=fd, key=self._key, head=head, rest=own + fields)
+        document = QueuedDocument(
+            fd=fd, code=code, issued_at_local=issued_at_local, container=container, settlement=settlement
+        )
+        self.last_fd = fd
+        self._last_issued_at_local = issued_at_local
+        self._queue.append(document)
+        return document
+
+    def _head(self, code: DocumentCode, fd: int, issued_at_local: datetime) -> bytes:
         versions = b""
         if self.ffd.names_its_version:
             versions = u8(1209, self.ffd.version_number)
             if code in (DocumentCode.REGISTRATION, DocumentCode.REGISTRATION_CHANGED):
                 versions += u8(1190, self.ffd.version_number)
-        head = b"".join(
+        return b"".join(
             (
                 versions,
                 padded(1041, self.number, FN_BYTES),
@@ -342,28 +351,6 @@ class VirtualFn:
                 local_time(1012, issued_at_local),
             )
         )
-        fiscal_sign = b"\x21\x04" + self._digest(b"fiscal", head + own + fields, 4)
-        body = tlv(code, head + tlv(1077, fiscal_sign) + own + fields)
-        nonce = self._digest(b"nonce", fd.to_bytes(4, "big"), 5) + fd.to_bytes(3, "big")
-        container = build_container(
-            kind=FROM_FN,
-            document_code=code,
-            fn=self.number,
-            fd=fd,
-            nonce=nonce,
-            body=body,
-            trailer=b"\x81\x06" + self._digest(b"message", nonce + body, 6) + b"\x00\x00",
-        )
-        document = QueuedDocument(
-            fd=fd, code=code, issued_at_local=issued_at_local, container=container, settlement=settlement
-        )
-        self.last_fd = fd
-        self._last_issued_at_local = issued_at_local
-        self._queue.append(document)
-        return document
-
-    def _digest(self, purpose: bytes, data: bytes, length: int) -> bytes:
-        return blake2b(data, digest_size=length, key=self._key, person=purpose).digest()
 
 
 _RECEIPT_CODES = {

@@ -108,6 +108,21 @@ class Register:
             await self._offer_unreadable(document)
         await self._deliver(document, due_at_s)
 
+    async def send_newest(self) -> Confirmed | None:
+        """Sends the newest document before the older ones, as a faulty transport program does.
+
+        The operator's answer is checked like any other, and lost: a drive takes no confirmation but that of its oldest
+        document (26h, reason 3). None when there is nothing to send or no usable answer came.
+        """
+        if (document := self.till.fn.newest) is None:
+            return None
+        try:
+            confirmed, _ = await self._ask(await self._usable_link(document), document, None)
+        except (LinkLost, OSError, TimeoutError):
+            self.close()
+            return None
+        return confirmed
+
     def close(self) -> None:
         """Closes the connection if there is one."""
         if self._link is not None:

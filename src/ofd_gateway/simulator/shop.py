@@ -53,10 +53,15 @@ class Receipt:
 
     settlement: Settlement
     fields: bytes
+    has_contact: bool = False
+    """The buyer left an address or a telephone number (1008)."""
 
 
 class Shop:
-    """One shop with one register; the same seed and index give the same shop and the same sequence of receipts."""
+    """One shop with one register; the same seed and index give the same shop and the same sequence of receipts.
+
+    `kind`, `place` (address, offset from UTC in hours) and `user_name` are drawn unless they are given.
+    """
 
     __slots__ = (
         "_cashier_fields",
@@ -72,14 +77,27 @@ class Shop:
         "utc_offset",
     )
 
-    def __init__(self, identity: Identity, *, ffd: Ffd, operator: Operator, seed: int, index: int) -> None:
+    def __init__(
+        self,
+        identity: Identity,
+        *,
+        ffd: Ffd,
+        operator: Operator,
+        seed: int,
+        index: int,
+        kind: ShopKind | None = None,
+        place: tuple[str, int] | None = None,
+        user_name: str | None = None,
+    ) -> None:
         dice = Dice("shop", seed, index)
-        self.kind = _kind(dice, index)
-        self.address, offset_h = dice.pick(PLACES)
+        drawn = _kind(dice, index)
+        self.kind = kind or drawn
+        drawn_place = dice.pick(PLACES)
+        self.address, offset_h = place or drawn_place
         self.utc_offset = timedelta(hours=offset_h)
         number = dice.between(1, 999)
         owner = "ООО" if len(identity.user_inn) == 10 else "ИП"
-        self.user_name = f'{owner} "{self.kind.label} {number}"'
+        self.user_name = user_name or f'{owner} "{self.kind.label} {number}"'
         first = dice.below(len(CASHIERS))
         self._identity = identity
         self._ffd = ffd
@@ -155,8 +173,9 @@ class Shop:
         refund = dice.chance(1 / 40)
         settlement = self._pay(self._operation(refund=refund), total_kopecks, vat)
         parts = [u8(1055, self.kind.taxation), *dice.pick(self._cashier_fields), *items, *self._place, self._fns_site]
-        parts += self._buyer()
-        return Receipt(settlement=settlement, fields=b"".join(parts))
+        buyer, has_contact = self._buyer()
+        parts += buyer
+        return Receipt(settlement=settlement, fields=b"".join(parts), has_contact=has_contact)
 
     def next_correction(self, issued_at_local: datetime) -> Receipt:
         """A correction (чек коррекции) of the shop's own accord: a cash receipt forgotten some days ago."""
@@ -242,10 +261,11 @@ class Shop:
             vat_kopecks=vat,
         )
 
-    def _buyer(self) -> list[bytes]:
+    def _buyer(self) -> tuple[list[bytes], bool]:
         dice = self._dice
         parts: list[bytes] = []
-        if dice.chance(0.1):
+        has_contact = dice.chance(0.1)
+        if has_contact:
             contact = (
                 f"+7999{dice.digits(7)}"
                 if dice.chance(0.5)
@@ -255,7 +275,7 @@ class Shop:
         if dice.chance(0.02) and self._ffd.names_its_version:
             buyer = text(1227, 'ООО "Покупатель"') + padded(1228, company_inn("77" + dice.digits(7)), INN_BYTES)
             parts.append(tlv(1256, buyer) if self._ffd is Ffd.V1_2 else buyer)
-        return parts
+        return parts, has_contact
 
 
 def _kind(dice: Dice, index: int) -> ShopKind:

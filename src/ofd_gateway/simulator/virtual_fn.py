@@ -110,6 +110,11 @@ class VirtualFn:
         return self._queue[0] if self._queue else None
 
     @property
+    def newest(self) -> QueuedDocument | None:
+        """The document issued last, if it waits for a confirmation."""
+        return self._queue[-1] if self._queue else None
+
+    @property
     def unconfirmed_count(self) -> int:
         """Documents without a confirmation (непереданные ФД)."""
         return len(self._queue)

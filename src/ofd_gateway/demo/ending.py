@@ -43,10 +43,7 @@ def last_page(ending: Ending, state_dir: Path, *, command: str) -> RenderableTyp
         _heading("письма / letters"),
         _letters(ending.letters),
         Text(),
-        _heading("сколько ещё проработает касса / how long each register still works", "bold"),
-            align="left",
-            style="dim",
-        ),
+        _heading("сколько ещё проработает касса / how long each register still works"),
         _countdowns(ending.countdowns),
         Text(),
         Text.assemble(

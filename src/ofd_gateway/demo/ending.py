@@ -54,7 +54,7 @@ def last_page(ending: Ending, state_dir: Path, *, command: str) -> RenderableTyp
             types,
         ),
         Text(),
-        Rule(Text("что посмотреть дальше / where to look next"),
+        _heading("что посмотреть дальше / where to look next"),
         _commands(ending, state_dir, command),
     )
 

@@ -3,7 +3,7 @@
 
     python scripts/record_demo.py [--day 52]
 
-The recording is made in this process, with two frames a second, on a terminal of 116 columns.
+The recording is made in this process, with a frame a second, on a terminal of 116 columns.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 IMAGES: Final = Path(__file__).resolve().parents[1] / "docs" / "images"
 COLUMNS: Final = 116
 ROWS: Final = 40
-FRAME_S: Final = 0.5
+FRAME_S: Final = 1.0
 
 
 class Cast(StringIO):
@@ -68,7 +68,7 @@ class Recording:
         self._stage.starting(text)
 
     def show(self, scene: Scene) -> None:
-        """Passed on twice a second."""
+        """Passed on once a second."""
         if scene.day <= self._day and any(register.shift_open for register in scene.registers):
             self.scene = scene
         if time.monotonic() - self._shown_s >= FRAME_S:
@@ -97,7 +97,7 @@ def main() -> None:
     shutil.rmtree(folder)
     if view.scene is not None:
         still = Console(record=True, width=COLUMNS, file=StringIO(), force_terminal=True)
-        still.print(picture(view.scene))
+        still.print(picture(view.scene, width=COLUMNS, height=ROWS))
         still.save_svg(str(IMAGES / "demo.svg"), title="make demo")
 
 

@@ -26,7 +26,10 @@ if TYPE_CHECKING:
 
 __all__ = ["Stage", "picture"]
 
-SHOWN_NEWS: Final = 9
+MOST_NEWS: Final = 9
+LEAST_NEWS: Final = 3
+_ROWS_BESIDE_NEWS: Final = 23
+_WIDE: Final = 100
 _BARS: Final = " ▁▂▃▄▅▆▇█"
 _BUSY_DAY: Final = 20
 _WEEKDAYS: Final = ("пн", "вт", "ср", "чт", "пт", "сб", "вс")
@@ -37,6 +40,7 @@ class Stage:
     """A live view that is drawn in place."""
 
     def __init__(self, console: Console) -> None:
+        self._console = console
         self._live = Live(console=console, auto_refresh=False, transient=False)
         self._live.start()
 
@@ -46,16 +50,18 @@ class Stage:
 
     def show(self, scene: Scene) -> None:
         """Draws the scene over the one before."""
-        self._live.update(picture(scene), refresh=True)
+        size = self._console.size
+        self._live.update(picture(scene, width=size.width, height=size.height), refresh=True)
 
     def end(self) -> None:
         """Leaves the last scene where it is."""
         self._live.stop()
 
 
-def picture(scene: Scene) -> RenderableType:
-    """One scene as rich draws it."""
-    return Group(_head(scene), _registers(scene.registers), _news(scene.news), _foot(scene))
+def picture(scene: Scene, *, width: int, height: int) -> RenderableType:
+    """One scene as rich draws it on a terminal of that size; a small one shows fewer columns and less news."""
+    room = max(LEAST_NEWS, min(MOST_NEWS, height - _ROWS_BESIDE_NEWS))
+    return Group(_head(scene), _registers(scene.registers, wide=width >= _WIDE), _news(scene.news, room), _foot(scene))
 
 
 def _head(scene: Scene) -> RenderableType:
@@ -71,32 +77,34 @@ def _head(scene: Scene) -> RenderableType:
     line = Table.grid(expand=True, padding=(0, 1))
     line.add_column()
     line.add_column(ratio=1)
-    line.add_row(title, Align.right(ProgressBar(total=scene.days, completed=scene.day, width=30)))
+    line.add_row(title, Align.right(ProgressBar(total=scene.days, completed=scene.day, width=24)))
     return line
 
 
-def _registers(registers: Sequence[RegisterView]) -> RenderableType:
+def _registers(registers: Sequence[RegisterView], *, wide: bool) -> RenderableType:
     table = Table(box=box.SIMPLE_HEAD, expand=True, pad_edge=False, show_edge=False)
     table.add_column("касса / register", no_wrap=True)
     table.add_column("смена", justify="center")
     table.add_column("чеков / receipts", no_wrap=True)
-    table.add_column("сегодня", justify="right")
-    table.add_column("продано, ₽ / sold", justify="right")
-    table.add_column("в очереди", justify="right")
-    table.add_column("что не так / what is wrong", ratio=1)
+    table.add_column("сегодня", justify="right", no_wrap=True)
+    if wide:
+        table.add_column("продано, ₽ / sold", justify="right", no_wrap=True)
+    table.add_column("очередь", justify="right", no_wrap=True)
+    table.add_column("что не так / trouble", ratio=1, no_wrap=True, overflow="ellipsis")
     for _, store in groupby(registers, lambda register: register.store):
         members = list(store)
         for register in members:
-            table.add_row(
+            cells = [
                 Text(register.name, style="" if register.works else "dim strike"),
                 Text("●", "green") if register.shift_open else Text("○", "dim"),
                 _spark(register.history),
                 Text(str(register.receipts_today or "·")),
-                Text(f"{register.sold_kopecks // 100:,}".replace(",", " ")),
                 Text(str(register.unconfirmed or ""), "yellow"),
                 _troubles(register),
-                end_section=register is members[-1],
-            )
+            ]
+            if wide:
+                cells.insert(4, Text(f"{register.sold_kopecks // 100:,}".replace(",", " ")))
+            table.add_row(*cells, end_section=register is members[-1])
     return table
 
 
@@ -119,13 +127,11 @@ def _troubles(register: RegisterView) -> Text:
     return text or Text("в порядке / fine", "dim green")
 
 
-def _news(news: Sequence[NewsItem]) -> RenderableType:
+def _news(news: Sequence[NewsItem], room: int) -> RenderableType:
     grid = Table.grid(padding=(0, 2))
-    grid.add_column(no_wrap=True)
-    grid.add_column(no_wrap=True)
-    grid.add_column(no_wrap=True)
-    grid.add_column(no_wrap=True)
-    shown = list(news[-SHOWN_NEWS:])
+    for _ in range(4):
+        grid.add_column(no_wrap=True, overflow="ellipsis")
+    shown = list(news[-room:])
     for item in shown:
         style = "bold red" if item.critical and item.kind != "resolved" else _KIND_STYLES[item.kind]
         grid.add_row(
@@ -134,16 +140,16 @@ def _news(news: Sequence[NewsItem]) -> RenderableType:
             Text(item.about, "bold"),
             Text(f"{RULES.get(item.rule, item.rule)} {level_words(item.rule, item.level)}", style),
         )
-    for _ in range(SHOWN_NEWS - len(shown)):
+    for _ in range(room - len(shown)):
         grid.add_row("", "", "", "")
     return Panel(grid, title="уведомления / alerts", title_align="left", border_style="yellow", box=box.ROUNDED)
 
 
 def _foot(scene: Scene) -> RenderableType:
     figures = (
-        ("документов подтверждено / confirmed", f"{scene.documents:,}".replace(",", " "), "green"),
+        ("документов / documents", f"{scene.documents:,}".replace(",", " "), "green"),
         ("писем / letters", str(scene.letters), "cyan"),
-        ("сообщений осталось / messages left", str(scene.messages_left), "yellow" if scene.messages_left <= 50 else ""),
+        ("сообщений / messages left", str(scene.messages_left), "yellow" if scene.messages_left <= 50 else ""),
         ("расхождений / mismatches", str(scene.mismatches), "red" if scene.mismatches else "green"),
     )
     return Columns([Text.assemble((f"{name} ", "dim"), (value, f"bold {style}")) for name, value, style in figures])

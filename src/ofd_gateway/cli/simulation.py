@@ -54,7 +54,7 @@ def run_and_show(
         if fleet.name:
             verdict = "как ожидалось / as expected" if fleet.clean else "НЕ КАК ОЖИДАЛОСЬ / NOT AS EXPECTED"
             typer.echo(f"{report.scenario}: {fleet.name}: {verdict}")
-        if sys.stdout.isatty():
+        if _on_terminal():
             _print_table(fleet)
         else:
             for line in summary_lines(fleet):
@@ -71,6 +71,10 @@ def show_scenarios(*, as_json: bool) -> None:
         typer.echo(f"{scenario.name}: {scenario.title}")
         for line in scenario.text.splitlines():
             typer.echo(f"    {line}")
+
+
+def _on_terminal() -> bool:
+    return sys.stdout.isatty()
 
 
 def _print_table(fleet: FleetReport) -> None:

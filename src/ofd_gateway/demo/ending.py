@@ -32,11 +32,15 @@ _TYPES: Final = {
 
 def print_ending(ending: Ending, state_dir: Path, console: Console, *, command: str) -> None:
     """Prints the page; `command` is how the console command is called here."""
-    console.print(last_page(ending, state_dir, command=command), soft_wrap=not console.is_terminal)
+    console.print(last_page(ending))
+    for words, meaning in _commands(ending, state_dir):
+        console.print(Text(f"# {meaning}", "dim"))
+        # A command is copied, so it is one line however narrow the terminal is.
+        console.print(Text(f"{command} {words}" if words else f"rm -r {state_dir}", "cyan"), soft_wrap=True)
 
 
-def last_page(ending: Ending, state_dir: Path, *, command: str) -> RenderableType:
-    """The page as rich draws it."""
+def last_page(ending: Ending) -> RenderableType:
+    """The page up to the commands, as rich draws it."""
     types = ", ".join(_TYPES.get(name, name) for name in ending.alert_types)
     return Group(
         Text(),
@@ -55,7 +59,6 @@ def last_page(ending: Ending, state_dir: Path, *, command: str) -> RenderableTyp
         ),
         Text(),
         _heading("что посмотреть дальше / where to look next"),
-        _commands(ending, state_dir, command),
     )
 
 
@@ -90,20 +93,16 @@ def _countdowns(countdowns: Sequence[Countdown]) -> RenderableType:
     return table
 
 
-def _commands(ending: Ending, state_dir: Path, command: str) -> RenderableType:
+def _commands(ending: Ending, state_dir: Path) -> tuple[tuple[str, str], ...]:
+    """What to type and what it shows; nothing to type means that the folder is removed."""
     where = f"--state-dir {state_dir}"
     first = ending.letters[0].number if ending.letters else 1
-    grid = Table.grid(padding=(0, 3))
-    grid.add_column(no_wrap=True)
-    grid.add_column(style="dim")
-    for words, meaning in (
+    return (
         (f"registers list {where}", "кассы и сроки / registers and countdowns"),
         (f"alerts list --open {where}", "что открыто / what is open"),
         (f"alerts explain 1 {where}", "почему / why"),
         (f"letters show {first} {where}", "письмо целиком / a whole letter"),
         (f"documents list --limit 20 {where}", "документы / documents"),
         (f"serve {where}", "шлюз на этих данных / a gateway on this data"),
-    ):
-        grid.add_row(Text(f"{command} {words}", "cyan"), Text(meaning))
-    grid.add_row(Text(f"rm -r {state_dir}", "cyan"), Text("убрать за собой / clean up"))
-    return grid
+        ("", "убрать за собой / clean up"),
+    )

@@ -88,7 +88,7 @@ def _registers(registers: Sequence[RegisterView], *, wide: bool) -> RenderableTy
     table.add_column("чеков / receipts", no_wrap=True)
     table.add_column("сегодня", justify="right", no_wrap=True)
     if wide:
-        table.add_column("продано, ₽ / sold", justify="right", no_wrap=True)
+        table.add_column("продано, ₽", justify="right", no_wrap=True)
     table.add_column("очередь", justify="right", no_wrap=True)
     table.add_column("что не так / trouble", ratio=1, no_wrap=True, overflow="ellipsis")
     for _, store in groupby(registers, lambda register: register.store):

@@ -16,7 +16,7 @@ from ofd_gateway.alerts import (
     register_state,
     step,
 )
-from ofd_gateway.ffd import decode
+from ofd_gateway.ffd import decode, to_fns_json
 from ofd_gateway.ffd.checks import check
 from ofd_gateway.ffd.declaration import DOCUMENT
 from ofd_gateway.protocol import Connection, Role, crc16
@@ -51,6 +51,8 @@ def measure() -> dict[str, float]:
         "crc_us": _best(lambda: crc16(container)),
         "message_us": _best(parse_message),
         "decode_us": _best(lambda: decode(body)),
+        "encode_us": _best(decode(body).encode),
+        "json_us": _best(lambda: to_fns_json(decode(body), message_sign=b"12345678")),
         "decode_and_checks_us": _best(lambda: check(decode(body), now=NOW)),
         "construct_us": _best(lambda: DOCUMENT.parse(body), number=100),
     }

@@ -176,6 +176,40 @@ def test_a_failed_check_sets_the_bit_where_the_version_has_it(version: bytes, me
     assert (decision.response_code, decision.operator_message) == (14, message)
 
 
+def test_a_pending_message_goes_with_the_next_confirmation_whose_version_has_it() -> None:
+    def one(fd: int, version: bytes, *, sign: bytes | None = None) -> Arrival:
+        return arrival(
+            fd=fd, sign=sign, body=document_body(DEBUG_FN, fd).replace(tlv(1209, b"\x02"), tlv(1209, version))
+        )
+
+    books = Books()
+    books.commit(one(1, b"\x04"))
+    books.states[DEBUG_FN].pending_message = 0x04
+    batch = books.commit(one(2, b"\x02"), one(1, b"\x04", sign=b"other!"), one(3, b"\x04"), one(4, b"\x04"))
+    assert [decision.operator_message for decision in batch.decisions] == [0, 0, 0x04, 0]
+    assert books.states[DEBUG_FN].pending_message == 0
+    (again,) = books.commit(one(3, b"\x04")).decisions
+    assert (again.verdict, again.operator_message) == (Verdict.REPEATED, 0x04)
+
+
+@pytest.mark.parametrize(
+    ("code", "extra", "has_contact"),
+    [
+        (3, {"t1008": b"i@example.com"}, True),
+        (41, {"t1008": b"+79991234567"}, True),
+        (3, {"t1008": b""}, False),
+        (3, {}, False),
+        (2, {"t1008": b"i@example.com"}, False),
+    ],
+)
+def test_a_receipt_with_a_contact_is_marked_for_the_buyer(
+    code: int, extra: dict[str, bytes], has_contact: bool
+) -> None:
+    body = document_body(DEBUG_FN, 1, code=code, **extra)
+    (row,) = Books().commit(arrival(code=code, body=body)).documents
+    assert row.has_buyer_contact is has_contact
+
+
 def test_a_row_holds_what_is_searched_by() -> None:
     (row,) = Books().commit(arrival(fd=7)).documents
     assert (row.fd, row.ffd, row.user_inn, row.shift_number, row.total_kopecks, row.fiscal_sign) == (

@@ -38,6 +38,7 @@ from ofd_gateway.storage import (
     LetterPlanner,
     LetterStore,
     OperatorRecipient,
+    Outboxes,
     ServiceRuns,
     Watching,
     masked_dsn,
@@ -329,7 +330,8 @@ async def _serve_registers(
     """Starts the registers' side; what it returns ends it, with the answers in hand still going out."""
     crypto = EmulatorCrypto(load_or_create_key(settings.state_dir))
     policy = settings.ffd.policy()
-    store = DocumentStore(database, watching=watching)
+    outboxes = Outboxes(fns=bool(settings.fns.url), buyers=settings.buyers_on)
+    store = DocumentStore(database, watching=watching, outboxes=outboxes)
     batcher = Batcher(
         store,
         Ledger(crypto, policy),

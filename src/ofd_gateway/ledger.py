@@ -45,9 +45,12 @@ DocumentKey = tuple[str, int]
 
 DEBUG_FN_PREFIX: Final = "9999"
 REGISTRATION_CODES: Final = frozenset({1, 11})
+RECEIPT_CODES: Final = frozenset({3, 31, 4, 41})
+BUYER_CONTACT: Final = 1008
 NOT_RECOGNISED: Final = 11
 FAILED_CHECKS: Final = 14
 OPERATOR_MESSAGE_FAILED_CHECKS: Final = 0x02
+OPERATOR_MESSAGE_SEE_CABINET: Final = 0x04
 VERSIONS_WITH_OPERATOR_MESSAGE: Final = frozenset({"1.1", "1.2"})
 
 _BIGINT_MAX: Final = (1 << 63) - 1
@@ -84,7 +87,7 @@ class FnState(msgspec.Struct, kw_only=True, gc=False):
     """What is held of one FN: the row that a transaction locks before it inserts.
 
     `facts` is the JSON of `SequenceFacts`, empty while no document of this generation was accepted. `watched_alone`
-    is the business of whoever watches it.
+    is the business of whoever watches it. `pending_message` are bits of 1206 for its next confirmation.
     """
 
     fn: str
@@ -95,6 +98,7 @@ class FnState(msgspec.Struct, kw_only=True, gc=False):
     last_received_at: datetime | None = None
     facts: bytes = b""
     watched_alone: bool = False
+    pending_message: int = 0
 
 
 class StoredDocument(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -139,6 +143,7 @@ class DocumentRow(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     operator_sign: bytes
     trailer: bytes
     violations: bytes | None
+    has_buyer_contact: bool
 
 
 class QuarantineRow(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -235,7 +240,7 @@ class Ledger:
             state.max_fd = 0
             state.facts = b""
         elif any(row.generation == state.generation for row in rows):
-            return self._decided(Verdict.CONFLICT, arrival, state.generation, NOT_RECOGNISED, ())
+            return self._decided(Verdict.CONFLICT, arrival, state.generation, NOT_RECOGNISED, 0, ())
         return self._accepted(arrival, state)
 
     def _accepted(self, arrival: Arrival, state: FnState) -> Decision:
@@ -248,12 +253,18 @@ class Ledger:
         state.user_inn = _text(document.user_inn) or state.user_inn
         state.last_received_at = arrival.received_at
         code = response_code(violations, self._policy)
-        return self._decided(Verdict.ACCEPTED, arrival, state.generation, code, violations)
+        message = _operator_message(code, document.ffd, state)
+        return self._decided(Verdict.ACCEPTED, arrival, state.generation, code, message, violations)
 
     def _decided(
-        self, verdict: Verdict, arrival: Arrival, generation: int, code: int, violations: tuple[Violation, ...]
+        self,
+        verdict: Verdict,
+        arrival: Arrival,
+        generation: int,
+        code: int,
+        message: int,
+        violations: tuple[Violation, ...],
     ) -> Decision:
-        message = _operator_message(code, arrival.document.ffd)
         container = arrival.container
         return Decision(
             verdict=verdict,
@@ -303,10 +314,12 @@ def _repeated(arrival: Arrival, twin: StoredDocument) -> Decision:
     )
 
 
-def _operator_message(code: int, ffd: str) -> int:
-    if code == FAILED_CHECKS and ffd in VERSIONS_WITH_OPERATOR_MESSAGE:
-        return OPERATOR_MESSAGE_FAILED_CHECKS
-    return 0
+def _operator_message(code: int, ffd: str, state: FnState) -> int:
+    """Bits of 1206 for this confirmation; those that were pending are told with it."""
+    if ffd not in VERSIONS_WITH_OPERATOR_MESSAGE:
+        return 0
+    pending, state.pending_message = state.pending_message, 0
+    return pending | OPERATOR_MESSAGE_FAILED_CHECKS if code == FAILED_CHECKS else pending
 
 
 def _document_row(decision: Decision) -> DocumentRow:
@@ -336,6 +349,7 @@ def _document_row(decision: Decision) -> DocumentRow:
         operator_sign=decision.signs.operator_sign,
         trailer=decision.signs.trailer,
         violations=_violations_json(decision.violations),
+        has_buyer_contact=container.document_code in RECEIPT_CODES and bool(document.root.leaf(BUYER_CONTACT)),
     )
 
 

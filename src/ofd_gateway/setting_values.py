@@ -7,6 +7,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Annotated, Final, Literal
+from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, PlainSerializer
 from pydantic_settings import NoDecode
@@ -16,6 +17,7 @@ from ofd_gateway import durations
 __all__ = [
     "EMBEDDED",
     "Address",
+    "BaseUrl",
     "Capacities",
     "DatabaseChoice",
     "Directory",
@@ -135,7 +137,17 @@ def parse_moment(value: object) -> object:
         raise ValueError(f"{value!r} is no moment; write it like 2026-01-31T12:00:00Z") from None
 
 
+def _check_base_url(value: str) -> str:
+    if not value:
+        return value
+    parts = urlsplit(value)
+    if parts.scheme not in {"http", "https"} or not parts.hostname or parts.query or parts.fragment:
+        raise ValueError("it is no address like https://host:port/path")
+    return value.rstrip("/")
+
+
 Address = Annotated[SocketAddress, BeforeValidator(_split_address), PlainSerializer(str), NoDecode]
+BaseUrl = Annotated[str, AfterValidator(_check_base_url)]
 Moment = Annotated[datetime, BeforeValidator(parse_moment)]
 DatabaseChoice = Annotated[str, AfterValidator(_check_database)]
 Directory = Annotated[Path, AfterValidator(lambda path: path.expanduser().absolute())]

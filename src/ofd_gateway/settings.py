@@ -29,6 +29,7 @@ from ofd_gateway.errors import OfdGatewayError
 from ofd_gateway.setting_values import (
     EMBEDDED,
     Address,
+    BaseUrl,
     DatabaseChoice,
     Directory,
     Duration,
@@ -135,6 +136,26 @@ class SmtpSettings(Group):
         return RetryParameters(first=self.retry_min, longest=self.retry_max, attempts=self.attempts)
 
 
+class FnsSettings(Group):
+    """The leg to the tax service (ФНС)."""
+
+    url: BaseUrl = Field("", description="where documents go on to, `http://host:port/path`; empty: nowhere")
+
+
+class BuyersSettings(Group):
+    """Receipts to buyers."""
+
+    email: Literal["auto", "on", "off"] = Field(
+        "auto", description="receipts to e-mail addresses; `auto`: when there is a mail server (`smtp.host`)"
+    )
+
+
+class SmsSettings(Group):
+    """The SMS centre (SMPP 3.4) that takes messages to buyers."""
+
+    host: str = Field("", description="name or address of the centre; empty: no messages are sent")
+
+
 class LogSettings(Group):
     """What is logged and how."""
 
@@ -189,6 +210,9 @@ class Settings(BaseSettings):
     ffd: FfdSettings = FfdSettings()
     alerts: AlertsSettings = AlertsSettings()
     smtp: SmtpSettings = SmtpSettings()
+    fns: FnsSettings = FnsSettings()
+    buyers: BuyersSettings = BuyersSettings()
+    sms: SmsSettings = SmsSettings()
     logs: LogSettings = LogSettings()
     clock: ClockSettings = ClockSettings()
 
@@ -208,6 +232,12 @@ class Settings(BaseSettings):
     def anchored(self, now: datetime) -> Settings:
         """The same settings, with a virtual clock that starts at the real moment `now` unless it says another."""
         return self.model_copy(update={"clock": self.clock.anchored(now)})
+
+    @property
+    def buyers_on(self) -> bool:
+        """Whether receipts go on to buyers, by whichever way."""
+        by_email = self.buyers.email == "on" or (self.buyers.email == "auto" and bool(self.smtp.host))
+        return by_email or bool(self.sms.host)
 
     def masked(self) -> dict[str, Any]:
         """The whole tree as plain values, passwords hidden."""

@@ -1,7 +1,7 @@
 """A TCP proxy between a client and PostgreSQL that loses connections at the worst moments, on purpose.
 
-It reads the client's side of the protocol just far enough to recognise one statement (a simple query) and does to it
-what its `fault` says, once; then it is a faithful proxy again.
+It reads the client's side of the protocol just far enough to recognise one statement (the text of a simple query, or
+any prepared one) and does to it what its `fault` says, once; then it is a faithful proxy again.
 """
 
 from __future__ import annotations
@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 
 _CHUNK_BYTES = 65536
 
+PREPARED = b"S\0\0\0\x04"
+"""How the message ends that runs a prepared statement."""
+
 
 class Fault(enum.Enum):
     """What happens to the statement."""
@@ -29,11 +32,14 @@ class Fault(enum.Enum):
 
 
 class FaultProxy:
-    """Listens on a port of its own; `dsn` is the given one by way of the proxy."""
+    """Listens on a port of its own; `dsn` is the given one by way of the proxy.
 
-    def __init__(self, dsn: str, *, statement: bytes = b"COMMIT") -> None:
+    `ending` is how the data ends that a fault may strike.
+    """
+
+    def __init__(self, dsn: str, *, ending: bytes = b"COMMIT\0") -> None:
         self._dsn = urlsplit(dsn)
-        self._statement = statement + b"\0"
+        self._ending = ending
         self._server: asyncio.Server | None = None
         self._links: set[asyncio.Task[None]] = set()
         self.fault = Fault.NONE
@@ -88,7 +94,7 @@ class FaultProxy:
         answers: asyncio.Task[None],
     ) -> None:
         while data := await from_client.read(_CHUNK_BYTES):
-            fault = self.fault if data.endswith(self._statement) else Fault.NONE
+            fault = self.fault if data.endswith(self._ending) else Fault.NONE
             if fault is Fault.NONE:
                 to_server.write(data)
                 await to_server.drain()
@@ -119,8 +125,8 @@ async def _copy(source: asyncio.StreamReader, target: asyncio.StreamWriter) -> N
 
 
 @contextlib.asynccontextmanager
-async def fault_proxy(dsn: str, *, statement: bytes = b"COMMIT") -> AsyncIterator[FaultProxy]:
-    proxy = FaultProxy(dsn, statement=statement)
+async def fault_proxy(dsn: str, *, ending: bytes = b"COMMIT\0") -> AsyncIterator[FaultProxy]:
+    proxy = FaultProxy(dsn, ending=ending)
     await proxy.start()
     try:
         yield proxy

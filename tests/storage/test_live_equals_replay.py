@@ -19,13 +19,14 @@ from ofd_gateway.alerts.parameters import FnFillingParameters
 from ofd_gateway.ledger import FnState, StoredDocument, Verdict
 from ofd_gateway.storage import Database, DeadlineStore, Directory, StoreFailed, Watching, commit
 from ofd_gateway.storage.commit import CommitConnection
+from ofd_gateway.storage.memory import RememberedWatches
 from ofd_gateway.storage.observations import Homes, follow
 from ofd_gateway.storage.replay import MemoryWatches, news, replay
 from tests.alerted import START, document
 from tests.storage.arrivals import arrival, ledger
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
     from datetime import datetime
 
     import asyncpg
@@ -169,12 +170,18 @@ class Crashing(CommitConnection):
         with pytest.MonkeyPatch.context() as patch:
             if self.crash == "before":
                 patch.setattr(commit, "_write", _written_in_vain)
+                patch.setattr(RememberedWatches, "writers", self._lost_before_sending)
             decided = await super()._commit(*arguments)
         if self.crash == "after":
             assert self._connection is not None
             self._drop(self._connection)
             raise StoreFailed("the answer is lost", committed="unknown")
         return decided
+
+    def _lost_before_sending(self, keys: Sequence[str]) -> list[int]:
+        assert self._connection is not None
+        self._connection.terminate()
+        return [0] * len(keys)
 
 
 async def _written_in_vain(connection: asyncpg.Connection[asyncpg.Record], *arguments: Any) -> Any:

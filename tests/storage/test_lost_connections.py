@@ -56,7 +56,7 @@ async def test_an_unanswered_commit_is_unknown_and_sending_again_is_harmless(
 @pytest.mark.parametrize("fault", [Fault.CUT_BEFORE, Fault.CUT_AFTER, Fault.STALL, Fault.STALL_ANSWER])
 async def test_a_connection_lost_before_commit_was_sent_has_stored_nothing(dsn: str, fault: Fault) -> None:
     async with (
-        fault_proxy(dsn, statement=b"BEGIN") as proxy,
+        fault_proxy(dsn, ending=b"BEGIN\0") as proxy,
         opened(dsn, timeout_s=0.5, write_dsn=proxy.dsn) as store,
     ):
         await store.commit([arrival(fd=1)], ledger(), NOW)

@@ -10,7 +10,7 @@ import asyncpg
 import pytest
 import pytest_asyncio
 
-from ofd_gateway.storage import commit, documents
+from ofd_gateway.storage import documents, intake_statements
 from tests.postgres import Server, servers
 from tests.storage.arrivals import NOW
 
@@ -114,24 +114,24 @@ async def test_one_document_is_found_by_its_key(filled: asyncpg.Connection[async
 
 async def test_repeats_are_found_by_their_keys(filled: asyncpg.Connection[asyncpg.Record]) -> None:
     fns = [f"{8710000100000000 + number:016d}" for number in range(100)]
-    found = await nodes(filled, commit._FIND_STORED, fns, [0] * 100, [5] * 100)
+    found = await nodes(filled, intake_statements.FIND_STORED, fns, [0] * 100, [5] * 100)
     assert scanned_whole(found) == []
     assert rows_read(found) <= 100 + 2 * 100
 
 
 async def test_states_are_locked_by_their_keys(filled: asyncpg.Connection[asyncpg.Record]) -> None:
     fns = [f"{8710000100000000 + number:016d}" for number in range(100)]
-    found = await nodes(filled, commit._LOCK_STATES, fns)
+    found = await nodes(filled, intake_statements.LOCK_STATES, fns)
     assert scanned_whole(found) == []
     assert rows_read(found) <= 2 * 100
 
 
 async def test_states_are_written_by_their_keys(filled: asyncpg.Connection[asyncpg.Record]) -> None:
     fns = [f"{8710000100000000 + number:016d}" for number in range(100)]
-    columns = ([0] * 100, [5] * 100, ["1"] * 100, ["2"] * 100, [NOW] * 100, [b"{}"] * 100, [False] * 100)
+    columns = ([0] * 100, [5] * 100, ["1"] * 100, ["2"] * 100, [NOW] * 100, [b"{}"] * 100, [False] * 100, [0] * 100)
     transaction = filled.transaction()
     await transaction.start()
-    found = await nodes(filled, commit._WRITE_STATES, fns, *columns)
+    found = await nodes(filled, intake_statements.WRITE_STATES, fns, *columns)
     await transaction.rollback()
     assert scanned_whole(found) == []
     assert rows_read(found) <= 2 * 100

@@ -25,6 +25,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "decode": ("ofd_gateway.cli.decode:decode_command", "разобрать сообщение / read a message, field by field"),
     "logs": ("ofd_gateway.cli.logs:logs", "читать журнал / read the log of a gateway"),
     "simulate": ("ofd_gateway.cli.simulate:simulate", "виртуальные кассы / virtual registers"),
+    "fns-emulator": ("ofd_gateway.cli.fns_emulator:fns_emulator", "сторона ФНС для проб / the tax service's side"),
     "tags": ("ofd_gateway.cli.tags:tags", "реквизиты ФФД / the tables of the formats"),
     "checks": ("ofd_gateway.cli.checks:app", "правила ФЛК / rules of the format-logical checks"),
     "migrate": ("ofd_gateway.cli.database:migrate_command", "обновить схему / bring the schema up to date"),

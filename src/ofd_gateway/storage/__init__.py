@@ -1,7 +1,7 @@
 """PostgreSQL: the embedded server, migrations, and the only SQL of the project."""
 
 from ofd_gateway.storage.command import dsn_for_command, open_for_command
-from ofd_gateway.storage.commit import Watching
+from ofd_gateway.storage.commit import Outboxes, Watching
 from ofd_gateway.storage.customers import Customer, CustomerBook
 from ofd_gateway.storage.database import CONNECTION_ERRORS, Database, masked_dsn
 from ofd_gateway.storage.deadlines import DeadlineStore
@@ -42,6 +42,7 @@ __all__ = [
     "LetterStore",
     "MigrationChanged",
     "OperatorRecipient",
+    "Outboxes",
     "Package",
     "PackageBook",
     "QuarantineRecord",

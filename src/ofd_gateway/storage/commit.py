@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import re
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
 
 import asyncpg
@@ -13,103 +12,52 @@ import msgspec
 from ofd_gateway.ledger import DocumentRow, FnState, StoredDocument
 from ofd_gateway.storage.database import CONNECTION_ERRORS, check_durability
 from ofd_gateway.storage.errors import DatabaseUnsafe, StoreFailed
+from ofd_gateway.storage.intake_statements import (
+    ADD_QUARANTINED,
+    ADD_STATES,
+    CHANGED_STATES,
+    FIND_STORED,
+    LOCK_ALL,
+    LOCK_STATES,
+    NO_OUTBOXES,
+    QUARANTINE_TEXTS,
+    VIOLATIONS,
+    WRITE_STATES,
+    Outboxes,
+    Statements,
+)
+from ofd_gateway.storage.memory import Memory, RememberedWatches, WatchNotRemembered
 from ofd_gateway.storage.observations import likely_keys, observe
-from ofd_gateway.storage.watches import WRITE_WATCHES, WatchTransaction
+from ofd_gateway.storage.watches import WatchTransaction
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine, Iterable, Sequence
     from datetime import datetime
 
     from ofd_gateway.ledger import Arrival, BatchDecision, DocumentKey, Ledger, QuarantineRow
+    from ofd_gateway.storage.migrations import Connection
     from ofd_gateway.storage.watches import OnWatched, RuleBook, WatchOutcome
 
-__all__ = ["CommitConnection", "Watching"]
+    _Done = tuple[BatchDecision, WatchOutcome | None]
+
+__all__ = ["NO_OUTBOXES", "CommitConnection", "Outboxes", "Watching"]
 
 _CONNECT_TIMEOUT_S: Final = 3.0
-
-_LOCK_STATES: Final = """
-SELECT fn, generation, max_fd, registration_number, user_inn, last_received_at, facts, watched_alone
-FROM fn_states WHERE fn = ANY($1::text[]) ORDER BY fn FOR UPDATE
-"""
-# The watches that the documents name are locked along, after the FNs: generation -1 marks their rows.
-_LOCK_ALL: Final = """
-WITH f AS MATERIALIZED (
-    SELECT fn, generation, max_fd, registration_number, user_inn, last_received_at, facts, watched_alone
-    FROM fn_states WHERE fn = ANY($1::text[]) ORDER BY fn FOR UPDATE
-), w AS MATERIALIZED (
-    SELECT subject, customer_inn, state FROM watches WHERE subject = ANY($2::text[]) ORDER BY subject FOR UPDATE
-)
-SELECT * FROM f
-UNION ALL SELECT subject, -1, 0, customer_inn, NULL, NULL, state, false FROM w
-"""
-_ADD_STATES: Final = """
-INSERT INTO fn_states (fn, generation, max_fd, facts)
-SELECT fn, 0, 0, ''::bytea FROM unnest($1::text[]) AS missing (fn) ORDER BY fn
-ON CONFLICT DO NOTHING
-"""
-_WRITE_STATES: Final = """
-UPDATE fn_states SET
-    generation = s.generation, max_fd = s.max_fd, registration_number = s.registration_number, user_inn = s.user_inn,
-    last_received_at = s.last_received_at, facts = s.facts,
-    watched_alone = s.watched_alone
-FROM unnest($1::text[], $2::int[], $3::bigint[], $4::text[], $5::text[], $6::timestamptz[], $7::bytea[],
-            $8::boolean[])
-    AS s (fn, generation, max_fd, registration_number, user_inn, last_received_at, facts, watched_alone)
-WHERE fn_states.fn = s.fn AND fn_states.fn = ANY($1)
-"""
-# The limit keeps the planner from joining: it does not see that each key needs one partition only, and would read all.
-_FIND_STORED: Final = """
-SELECT d.*
-FROM unnest($1::text[], $2::int[], $3::bigint[]) AS k (fn, generation, fd)
-CROSS JOIN LATERAL (
-    SELECT fn, generation, fd, container, message_sign, response_code, operator_message, operator_sign, trailer,
-           received_at
-    FROM documents WHERE fn = k.fn AND generation = k.generation AND fd = k.fd LIMIT 1
-) AS d
-ORDER BY d.generation
-"""
-_ADD_DOCUMENTS: Final = """
-INSERT INTO documents (
-    fn, generation, fd, document_code, ffd, container, message_sign, received_at, issued_at_local, session_version,
-    peer, connection_id, registration_number, user_inn, shift_number, receipt_number, operation_type, total_kopecks,
-    fiscal_sign, response_code, operator_message, operator_sign, trailer, violations)
-SELECT r.fn, r.generation, r.fd, r.document_code, r.ffd, r.container, r.message_sign, r.received_at, r.issued_at_local,
-    r.session_version, r.peer, r.connection_id, r.registration_number, r.user_inn, r.shift_number, r.receipt_number,
-    r.operation_type, r.total_kopecks, r.fiscal_sign, r.response_code, r.operator_message, r.operator_sign, r.trailer,
-    r.violations::jsonb
-FROM unnest(
-    $1::text[], $2::int[], $3::bigint[], $4::smallint[], $5::text[], $6::bytea[], $7::bytea[], $8::timestamptz[],
-    $9::timestamp[], $10::bytea[], $11::text[], $12::text[], $13::text[], $14::text[], $15::bigint[], $16::bigint[],
-    $17::bigint[], $18::bigint[], $19::bigint[], $20::smallint[], $21::smallint[], $22::bytea[], $23::bytea[],
-    $24::text[])
-    AS r (fn, generation, fd, document_code, ffd, container, message_sign, received_at, issued_at_local,
-          session_version, peer, connection_id, registration_number, user_inn, shift_number, receipt_number,
-          operation_type, total_kopecks, fiscal_sign, response_code, operator_message, operator_sign, trailer,
-          violations)
-"""
-_ADD_QUARANTINED: Final = """
-INSERT INTO quarantine (fn, fd, reason, detail, received_at, peer, connection_id, raw)
-SELECT * FROM unnest($1::text[], $2::bigint[], $3::text[], $4::text[], $5::timestamptz[], $6::text[], $7::text[],
-                     $8::bytea[])
-"""
-
-
-def _after(count: int, statement: str) -> str:
-    """The statement with its parameters numbered from beyond `count`."""
-    return re.sub(r"\$(\d+)", lambda found: f"${int(found[1]) + count}", statement)
-
-
-_WRITE_ALL: Final = (
-    f"WITH added AS ({_ADD_DOCUMENTS}), kept AS ({_after(24, _WRITE_STATES)}) {_after(32, WRITE_WATCHES)}"
-)
-"""Documents, states and watches in one statement: each way to the server costs as much as a commit does."""
-
-_QUARANTINE_TEXTS: Final = (0, 2, 3, 5, 6)
-"""Columns of a quarantine row that are text: fn, reason, detail, peer, connection_id."""
 
 _T = TypeVar("_T")
 
 _documents_as_tuples = msgspec.structs.astuple
+
+
+class _Work:
+    """One batch on its way. `sent`: the statement that commits has been sent, so the outcome may be unknown."""
+
+    def __init__(self, arrivals: Sequence[Arrival], ledger: Ledger, now: datetime) -> None:
+        self.arrivals = arrivals
+        self.ledger = ledger
+        self.now = now
+        self.fns = {arrival.container.fn for arrival in arrivals}
+        self.sent = False
 
 
 class Watching(NamedTuple):
@@ -122,14 +70,18 @@ class Watching(NamedTuple):
 class CommitConnection:
     """One connection that does nothing but the intake's transactions; it reconnects by itself.
 
-    Without `watching` documents are stored and no rule looks at them.
+    Without `watching` documents are stored and no rule looks at them. `outboxes` says which legs are on.
     """
 
-    def __init__(self, dsn: str, *, timeout_s: float, watching: Watching | None = None) -> None:
+    def __init__(
+        self, dsn: str, *, timeout_s: float, watching: Watching | None = None, outboxes: Outboxes = NO_OUTBOXES
+    ) -> None:
         self._dsn = dsn
         self._timeout_s = timeout_s
         self._watching = watching
-        self._connection: asyncpg.Connection[asyncpg.Record] | None = None
+        self._statements = Statements(outboxes)
+        self._memory = Memory()
+        self._connection: Connection | None = None
         self._busy = asyncio.Lock()
 
     async def commit(self, arrivals: Sequence[Arrival], ledger: Ledger, now: datetime) -> BatchDecision:
@@ -157,31 +109,86 @@ class CommitConnection:
     async def _commit(self, arrivals: Sequence[Arrival], ledger: Ledger, now: datetime) -> BatchDecision:
         async with self._busy:
             connection = await self._connected()
-            sent = False
+            work = _Work(arrivals, ledger, now)
             try:
                 async with asyncio.timeout(self._timeout_s):
-                    await connection.execute("BEGIN")
-                    watches = WatchTransaction(connection, self._watching.rules) if self._watching else None
-                    states = await _lock_states(connection, arrivals, watches)
-                    former = {fn: state.registration_number for fn, state in states.items()}
-                    stored = await _find_stored(connection, ledger.lookups(arrivals, states), states)
-                    decided = ledger.decide(arrivals, states, stored, now)
-                    if watches is not None:
-                        await observe(watches, decided, former, states)
-                    outcome = await _write(connection, decided, watches, now)
-                    sent = True
-                    answer = await connection.execute("COMMIT")
+                    done = await self._from_memory(connection, work)
+                    decided, outcome = done if done is not None else await self._from_rows(connection, work)
             except CONNECTION_ERRORS as error:
                 await self._give_up(connection, error)
-                raise _failure(error, sent=sent) from error
+                raise _failure(error, sent=work.sent) from error
+            except StoreFailed:
+                raise
             except BaseException:
                 self._drop(connection)
                 raise
-            if answer != "COMMIT":
-                raise StoreFailed(f"the server answered COMMIT with {answer}", committed="no")
             if outcome and self._watching is not None:
                 self._watching.on_watched(outcome)
             return decided
+
+    async def _from_memory(self, connection: Connection, work: _Work) -> _Done | None:
+        """The whole transaction as one statement, for ordinary documents of FNs that this connection wrote last.
+
+        None: that cannot be, or somebody else has written one of them since; nothing was stored.
+        """
+        known = self._memory.take_states(work.fns) if self._watching is not None else None
+        if known is None or self._watching is None:
+            return None
+        states = {fn: one.state for fn, one in known.items()}
+        if work.ledger.lookups(work.arrivals, states):
+            return None
+        former = {fn: state.registration_number for fn, state in states.items()}
+        decided = work.ledger.decide(work.arrivals, states, {}, work.now)
+        watches = RememberedWatches(connection, self._watching.rules, self._memory)
+        try:
+            await observe(watches, decided, former, states)
+        except WatchNotRemembered:
+            return None
+        watched = watches.columns()
+        if watched is None or decided.quarantined:
+            return None
+        written_by = [known[state.fn].written_by for state in decided.states]
+        work.sent = True
+        try:
+            rows = await connection.fetch(
+                self._statements.write_unchanged,
+                *_columns(decided.documents)[: self._statements.columns],
+                *_state_columns(decided.states),
+                written_by,
+                *watched,
+                watches.writers(watched[0]),
+                len(decided.states),
+                len(watched[0]),
+            )
+        except (asyncpg.DivisionByZeroError, asyncpg.UniqueViolationError):
+            work.sent = False
+            fns = list(known)
+            changed = await connection.fetch(CHANGED_STATES, fns, [known[fn].written_by for fn in fns])
+            self._memory.mistrust(row[0] for row in changed)
+            return None
+        self._memory.keep(decided.states, watches.written(), rows[0][0])
+        return decided, watches.failures()
+
+    async def _from_rows(self, connection: Connection, work: _Work) -> _Done:
+        """The transaction that reads and locks what it changes."""
+        arrivals, ledger, now = work.arrivals, work.ledger, work.now
+        await connection.execute("BEGIN")
+        watches = WatchTransaction(connection, self._watching.rules) if self._watching else None
+        states = await _lock_states(connection, arrivals, watches)
+        former = {fn: state.registration_number for fn, state in states.items()}
+        stored = await _find_stored(connection, ledger.lookups(arrivals, states), states)
+        decided = ledger.decide(arrivals, states, stored, now)
+        if watches is not None:
+            await observe(watches, decided, former, states)
+        outcome, written_by = await _write(connection, self._statements, decided, watches, now)
+        work.sent = True
+        answer = await connection.execute("COMMIT")
+        self._memory.forget(work.fns, watches.keys() if watches is not None else ())
+        if answer != "COMMIT":
+            raise StoreFailed(f"the server answered COMMIT with {answer}", committed="no")
+        if watches is not None and written_by is not None:
+            self._memory.keep(decided.states, watches.written(), written_by)
+        return decided, outcome
 
     async def _quarantine(self, rows: Sequence[QuarantineRow]) -> None:
         async with self._busy:
@@ -193,10 +200,10 @@ class CommitConnection:
                 await self._give_up(connection, error)
                 raise _failure(error, sent=True) from error
 
-    async def _connected(self) -> asyncpg.Connection[asyncpg.Record]:
+    async def _connected(self) -> Connection:
         """The connection, made again after a loss; the server behind it may be another one by then."""
         if self._connection is None or self._connection.is_closed():
-            connection: asyncpg.Connection[asyncpg.Record] | None = None
+            connection: Connection | None = None
             try:
                 async with asyncio.timeout(_CONNECT_TIMEOUT_S):
                     connection = await asyncpg.connect(
@@ -207,10 +214,11 @@ class CommitConnection:
                 if connection is not None:
                     self._drop(connection)
                 raise _failure(error, sent=False) from error
+            self._memory.clear()
             self._connection = connection
         return self._connection
 
-    async def _give_up(self, connection: asyncpg.Connection[asyncpg.Record], error: BaseException) -> None:
+    async def _give_up(self, connection: Connection, error: BaseException) -> None:
         """After an error of the server the connection is sound again once rolled back; any other one is dropped."""
         if isinstance(error, asyncpg.PostgresError) and not isinstance(error, asyncpg.PostgresConnectionError):
             try:
@@ -221,26 +229,26 @@ class CommitConnection:
             return
         self._drop(connection)
 
-    def _drop(self, connection: asyncpg.Connection[asyncpg.Record]) -> None:
+    def _drop(self, connection: Connection) -> None:
         self._connection = None
         with contextlib.suppress(*CONNECTION_ERRORS):
             connection.terminate()
 
 
 async def _lock_states(
-    connection: asyncpg.Connection[asyncpg.Record], arrivals: Sequence[Arrival], watches: WatchTransaction | None
+    connection: Connection, arrivals: Sequence[Arrival], watches: WatchTransaction | None
 ) -> dict[str, FnState]:
     fns = {arrival.container.fn for arrival in arrivals}
     if watches is None:
-        states = _states(await connection.fetch(_LOCK_STATES, sorted(fns)))
+        states = _states(await connection.fetch(LOCK_STATES, sorted(fns)))
     else:
-        rows = await connection.fetch(_LOCK_ALL, sorted(fns), sorted(likely_keys(arrivals)))
+        rows = await connection.fetch(LOCK_ALL, sorted(fns), sorted(likely_keys(arrivals)))
         states = _states(row for row in rows if row[1] >= 0)
         watches.take([(row[0], row[3], row[6]) for row in rows if row[1] < 0])
     missing = fns - states.keys()
     if missing:
-        await connection.execute(_ADD_STATES, sorted(missing))
-        states.update(_states(await connection.fetch(_LOCK_STATES, sorted(missing))))
+        await connection.execute(ADD_STATES, sorted(missing))
+        states.update(_states(await connection.fetch(LOCK_STATES, sorted(missing))))
     return states
 
 
@@ -255,40 +263,43 @@ def _states(rows: Iterable[asyncpg.Record]) -> dict[str, FnState]:
             last_received_at=row[5],
             facts=row[6],
             watched_alone=row[7],
+            pending_message=row[8],
         )
         for row in rows
     }
 
 
 async def _find_stored(
-    connection: asyncpg.Connection[asyncpg.Record], keys: list[DocumentKey], states: dict[str, FnState]
+    connection: Connection, keys: list[DocumentKey], states: dict[str, FnState]
 ) -> dict[DocumentKey, list[StoredDocument]]:
     """What is stored under the keys in any generation; each is named, because the primary key has it in its middle."""
     found: dict[DocumentKey, list[StoredDocument]] = {}
     whole = [(fn, generation, fd) for fn, fd in keys for generation in range(states[fn].generation + 1)]
     if whole:
-        for row in await connection.fetch(_FIND_STORED, *map(list, zip(*whole, strict=True))):
+        for row in await connection.fetch(FIND_STORED, *map(list, zip(*whole, strict=True))):
             found.setdefault((row["fn"], row["fd"]), []).append(StoredDocument(**dict(row)))
     return found
 
 
 async def _write(
-    connection: asyncpg.Connection[asyncpg.Record],
+    connection: Connection,
+    statements: Statements,
     decided: BatchDecision,
     watches: WatchTransaction | None,
     now: datetime,
-) -> WatchOutcome | None:
+) -> tuple[WatchOutcome | None, int | None]:
+    """What the rules found, and the number of the transaction if all states and watches were written in it."""
     if decided.quarantined:
         await _add_quarantined(connection, decided.quarantined)
-    documents = _columns(decided.documents) if decided.documents else None
+    documents = _columns(decided.documents)[: statements.columns] if decided.documents else None
     watched = watches.columns() if watches is not None else None
     if watches is not None and watched is not None and documents is not None:
-        await connection.execute(_WRITE_ALL, *documents, *_state_columns(decided.states), *watched)
-        return watches.failures()
+        rows = await connection.fetch(statements.write_all, *documents, *_state_columns(decided.states), *watched)
+        return watches.failures(), rows[0][0]
     if documents is not None:
-        await connection.execute(_ADD_DOCUMENTS, *documents)
-        await connection.execute(_WRITE_STATES, *_state_columns(decided.states))
-    return await watches.write(now) if watches is not None else None
+        await connection.execute(statements.add_documents, *documents)
+        await connection.execute(WRITE_STATES, *_state_columns(decided.states))
+    return (await watches.write(now) if watches is not None else None), None
 
 
 def _state_columns(states: Sequence[FnState]) -> tuple[list[Any], ...]:
@@ -301,20 +312,21 @@ def _state_columns(states: Sequence[FnState]) -> tuple[list[Any], ...]:
         [state.last_received_at for state in states],
         [state.facts for state in states],
         [state.watched_alone for state in states],
+        [state.pending_message for state in states],
     )
 
 
 def _columns(rows: list[DocumentRow]) -> list[tuple[Any, ...]]:
     columns = list(zip(*map(_documents_as_tuples, rows), strict=True))
-    columns[-1] = tuple(None if value is None else value.decode() for value in columns[-1])
+    columns[VIOLATIONS] = tuple(None if value is None else value.decode() for value in columns[VIOLATIONS])
     return columns
 
 
-async def _add_quarantined(connection: asyncpg.Connection[asyncpg.Record], rows: Sequence[QuarantineRow]) -> None:
+async def _add_quarantined(connection: Connection, rows: Sequence[QuarantineRow]) -> None:
     columns = [list(column) for column in zip(*map(msgspec.structs.astuple, rows), strict=True)]
-    for number in _QUARANTINE_TEXTS:
+    for number in QUARANTINE_TEXTS:
         columns[number] = [_storable(text) for text in columns[number]]
-    await connection.execute(_ADD_QUARANTINED, *columns)
+    await connection.execute(ADD_QUARANTINED, *columns)
 
 
 def _storable(text: str) -> str:

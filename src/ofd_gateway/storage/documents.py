@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from ofd_gateway.storage.commit import CommitConnection
+from ofd_gateway.storage.commit import NO_OUTBOXES, CommitConnection, Outboxes
 
 if TYPE_CHECKING:
     import builtins
@@ -114,9 +114,12 @@ class DocumentStore:
         *,
         statement_timeout_s: float = _STATEMENT_TIMEOUT_S,
         watching: Watching | None = None,
+        outboxes: Outboxes = NO_OUTBOXES,
     ) -> None:
         self._database = database
-        self._commits = CommitConnection(database.dsn, timeout_s=statement_timeout_s, watching=watching)
+        self._commits = CommitConnection(
+            database.dsn, timeout_s=statement_timeout_s, watching=watching, outboxes=outboxes
+        )
         self._quarantines = CommitConnection(database.dsn, timeout_s=statement_timeout_s)
 
     async def close(self) -> None:

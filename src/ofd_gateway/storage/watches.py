@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from ofd_gateway.storage.migrations import Connection
 
 __all__ = [
+    "WRITE_UNCHANGED_WATCHES",
     "WRITE_WATCHES",
     "OnWatched",
     "RuleBook",
@@ -62,6 +63,12 @@ WRITE_WATCHES: Final = """
 UPDATE watches SET customer_inn = w.customer_inn, state = w.state, next_check_at = w.next_check_at
 FROM unnest($1::text[], $2::text[], $3::bytea[], $4::timestamptz[]) AS w (subject, customer_inn, state, next_check_at)
 WHERE watches.subject = w.subject AND watches.subject = ANY($1)
+"""
+WRITE_UNCHANGED_WATCHES: Final = """
+UPDATE watches SET customer_inn = w.customer_inn, state = w.state, next_check_at = w.next_check_at
+FROM unnest($1::text[], $2::text[], $3::bytea[], $4::timestamptz[], $5::xid[])
+    AS w (subject, customer_inn, state, next_check_at, written_by)
+WHERE watches.subject = w.subject AND watches.subject = ANY($1) AND watches.xmin = w.written_by
 """
 _POSTPONE: Final = "UPDATE watches SET next_check_at = $2 WHERE subject = ANY($1::text[])"
 _REMOVE: Final = "DELETE FROM watches WHERE subject = ANY($1::text[])"
@@ -177,6 +184,18 @@ class WatchTransaction:
         if missing:
             await self._connection.execute(_ADD, missing)
             self.take(await self._connection.fetch(_LOCK, missing))
+
+    def hold(self, key: str, state: State, customer_inn: str | None) -> None:
+        """Takes over a watch as the caller remembers it."""
+        self._watches[key] = _Watch(state, customer_inn)
+
+    def keys(self) -> set[str]:
+        """The keys of all watches that are held."""
+        return set(self._watches)
+
+    def written(self) -> list[tuple[str, State, str | None]]:
+        """What was stepped: key, state and customer's INN as `columns` has them."""
+        return [(key, watch.state, customer_of(watch.state)) for key, watch in self._stepped().items()]
 
     def take(self, rows: Iterable[Any]) -> None:
         """Takes over rows that the caller has locked: subject, customer's INN, state."""

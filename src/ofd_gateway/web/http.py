@@ -56,11 +56,28 @@ class _Uvicorn(uvicorn.Server):
 
 
 class HttpServer:
-    """Runs an ASGI application on a bound socket until it is told to stop."""
+    """Runs an ASGI application on a bound socket until it is told to stop.
 
-    def __init__(self, app: Any, sock: socket.socket) -> None:
+    `http_protocol` is uvicorn's own or a subclass of it; idle connections are closed after `keep_alive_s`.
+    """
+
+    def __init__(
+        self,
+        app: Any,
+        sock: socket.socket,
+        *,
+        http_protocol: type[asyncio.Protocol] | None = None,
+        keep_alive_s: int = 5,
+    ) -> None:
         config = uvicorn.Config(
-            app, lifespan="off", log_config=None, access_log=False, timeout_graceful_shutdown=1, server_header=False
+            app,
+            http=http_protocol or "auto",
+            lifespan="off",
+            log_config=None,
+            access_log=False,
+            timeout_graceful_shutdown=1,
+            timeout_keep_alive=keep_alive_s,
+            server_header=False,
         )
         self._server = _Uvicorn(config)
         self._sock = sock

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -16,8 +18,8 @@ from .reading import number, root_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
+ROOT = Path(__file__).resolve().parents[2]
 ENDPOINT = Endpoint(host="127.0.0.1", port=1)
 NEW_YEARS_EVE = "2026-12-31T20:59:50Z"
 """Ten seconds before midnight in Moscow."""
@@ -166,6 +168,18 @@ def test_a_file_is_a_scenario_too(tmp_path: Path) -> None:
     assert order.endpoint.response_codes is None
     assert order.duration_s == 2
     assert order.clock_error.total_seconds() == -5400
+
+
+def test_the_file_in_the_documentation_is_a_scenario(tmp_path: Path) -> None:
+    page = (ROOT / "docs" / "simulator.md").read_text(encoding="utf-8")
+    (body,) = re.findall(r"^```toml\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)
+    path = tmp_path / "network.toml"
+    path.write_text(body, encoding="utf-8")
+
+    (order,) = find_scenario(str(path)).orders(ENDPOINT)
+
+    assert (order.name, order.registers, order.ends_s) == ("shops", 10, 90)
+    assert [scenario.name for scenario in shipped_scenarios() if f"`{scenario.name}`" not in page] == []
 
 
 @pytest.mark.parametrize(

@@ -30,6 +30,7 @@ MOST_NEWS: Final = 9
 LEAST_NEWS: Final = 3
 _ROWS_BESIDE_NEWS: Final = 23
 _WIDE: Final = 100
+_NARROW_DAYS: Final = 8
 _BARS: Final = " ▁▂▃▄▅▆▇█"
 _BUSY_DAY: Final = 20
 _WEEKDAYS: Final = ("пн", "вт", "ср", "чт", "пт", "сб", "вс")
@@ -85,9 +86,9 @@ def _registers(registers: Sequence[RegisterView], *, wide: bool) -> RenderableTy
     table = Table(box=box.SIMPLE_HEAD, expand=True, pad_edge=False, show_edge=False)
     table.add_column("касса / register", no_wrap=True)
     table.add_column("смена", justify="center")
-    table.add_column("чеков / receipts", no_wrap=True)
-    table.add_column("сегодня", justify="right", no_wrap=True)
+    table.add_column("чеков / receipts" if wide else "чеков", no_wrap=True)
     if wide:
+        table.add_column("сегодня", justify="right", no_wrap=True)
         table.add_column("продано, ₽", justify="right", no_wrap=True)
     table.add_column("очередь", justify="right", no_wrap=True)
     table.add_column("что не так / trouble", ratio=1, no_wrap=True, overflow="ellipsis")
@@ -97,12 +98,12 @@ def _registers(registers: Sequence[RegisterView], *, wide: bool) -> RenderableTy
             cells = [
                 Text(register.name, style="" if register.works else "dim strike"),
                 Text("●", "green") if register.shift_open else Text("○", "dim"),
-                _spark(register.history),
-                Text(str(register.receipts_today or "·")),
+                _spark(register.history if wide else register.history[-_NARROW_DAYS:]),
                 Text(str(register.unconfirmed or ""), "yellow"),
                 _troubles(register),
             ]
             if wide:
+                cells.insert(3, Text(str(register.receipts_today or "·")))
                 cells.insert(4, Text(f"{register.sold_kopecks // 100:,}".replace(",", " ")))
             table.add_row(*cells, end_section=register is members[-1])
     return table

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import re
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -25,7 +26,10 @@ __all__ = [
     "Durations",
     "Group",
     "Moment",
+    "Networks",
     "Numbers",
+    "Rate",
+    "RatePerTime",
     "Severities",
     "SocketAddress",
     "Texts",
@@ -37,6 +41,8 @@ __all__ = [
 EMBEDDED: Final = "embedded"
 
 _LARGEST_PORT: Final = 65535
+_RATE: Final = re.compile(r"([1-9][0-9]{0,5}) ?/ ?(s|min|h)")
+_SECONDS: Final = {"s": 1, "min": 60, "h": 3600}
 _URI: Final = re.compile(r"postgres(ql)?://", re.IGNORECASE)
 
 
@@ -55,6 +61,22 @@ class SocketAddress(BaseModel):
 
     def __str__(self) -> str:
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+
+class RatePerTime(BaseModel):
+    """So many a second, a minute or an hour; a count of 0 is no limit."""
+
+    model_config = ConfigDict(frozen=True)
+    count: int
+    per: Literal["s", "min", "h"]
+
+    @property
+    def per_s(self) -> float:
+        """The same as so many a second."""
+        return self.count / _SECONDS[self.per]
+
+    def __str__(self) -> str:
+        return f"{self.count}/{self.per}" if self.count else "off"
 
 
 def parse_duration(value: object) -> object:
@@ -146,6 +168,26 @@ def _check_base_url(value: str) -> str:
     return value.rstrip("/")
 
 
+def _split_rate(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    if value.strip() == "off":
+        return {"count": 0, "per": "s"}
+    found = _RATE.fullmatch(value.strip())
+    if found is None:
+        raise ValueError(f"{value!r} is no rate; write it like 60/min, 5/s, 1000/h or off")
+    return {"count": int(found[1]), "per": found[2]}
+
+
+def _check_networks(values: list[str]) -> list[str]:
+    for value in values:
+        try:
+            ipaddress.ip_network(value)
+        except ValueError as error:
+            raise ValueError(f"{value!r} is no network like 10.0.0.0/8: {error}") from None
+    return values
+
+
 Address = Annotated[SocketAddress, BeforeValidator(_split_address), PlainSerializer(str), NoDecode]
 BaseUrl = Annotated[str, AfterValidator(_check_base_url)]
 Moment = Annotated[datetime, BeforeValidator(parse_moment)]
@@ -158,7 +200,9 @@ Durations = Annotated[
     PlainSerializer(lambda values: [format_duration(value) for value in values]),
     NoDecode,
 ]
+Networks = Annotated[list[str], BeforeValidator(_split), AfterValidator(_check_networks), NoDecode]
 Numbers = Annotated[list[int], BeforeValidator(_split), NoDecode]
+Rate = Annotated[RatePerTime, BeforeValidator(_split_rate), PlainSerializer(str), NoDecode]
 Texts = Annotated[list[str], BeforeValidator(_split), NoDecode]
 Capacities = Annotated[dict[str, int], BeforeValidator(_pairs_like("9999=1000")), NoDecode]
 Severities = Annotated[

@@ -118,6 +118,15 @@ def test_a_rate_alone_starts_from_the_present():
     )
 
 
+def test_a_moment_may_be_a_date_of_toml_and_is_kept_as_text(tmp_path: Path):
+    config = tmp_path / "gateway.toml"
+    config.write_text("[clock]\nstart = 2027-01-01T03:00:00+03:00\nanchor = ''\n")
+    loaded = load_settings(config)
+
+    assert loaded.clock.start == NEW_YEAR
+    assert loaded.masked()["clock"] == {"start": "2027-01-01T00:00:00+00:00", "rate": 1.0, "anchor": ""}
+
+
 @pytest.mark.parametrize(
     ("clock", "complaint"),
     [

@@ -146,13 +146,17 @@ def _check_database(value: str) -> str:
 
 
 def parse_moment(value: object) -> object:
-    """`2026-01-31T12:00:00Z` as an aware time; the machine's zone where it names none.
+    """`2026-01-31T12:00:00Z` as an aware time, the machine's zone where it names none; an empty text as None.
 
     Raises:
         ValueError: a text that is no moment.
     """
+    if isinstance(value, datetime):
+        return value.astimezone(UTC)
     if not isinstance(value, str):
         return value
+    if not value:
+        return None
     try:
         return datetime.fromisoformat(value).astimezone(UTC)
     except (ValueError, OverflowError):
@@ -190,7 +194,12 @@ def _check_networks(values: list[str]) -> list[str]:
 
 Address = Annotated[SocketAddress, BeforeValidator(_split_address), PlainSerializer(str), NoDecode]
 BaseUrl = Annotated[str, AfterValidator(_check_base_url)]
-Moment = Annotated[datetime, BeforeValidator(parse_moment)]
+Moment = Annotated[
+    datetime | None,
+    BeforeValidator(parse_moment),
+    PlainSerializer(lambda value: "" if value is None else value.isoformat()),
+]
+"""A moment, or None, which is written as an empty text."""
 DatabaseChoice = Annotated[str, AfterValidator(_check_database)]
 Directory = Annotated[Path, AfterValidator(lambda path: path.expanduser().absolute())]
 Duration = Annotated[timedelta, BeforeValidator(_whole_duration), PlainSerializer(format_duration), NoDecode]

@@ -167,9 +167,9 @@ class LogSettings(Group):
 class ClockSettings(Group):
     """A virtual clock for trials and demonstrations; in production it would make every document's time wrong."""
 
-    start: Moment | None = Field(None, description="trials only: the moment a virtual clock starts from")
+    start: Moment = Field(None, description="trials only: the moment a virtual clock starts from")
     rate: float = Field(1.0, gt=0, le=FASTEST, description="trials only: how many times as fast it goes")
-    anchor: Moment | None = Field(
+    anchor: Moment = Field(
         None, description="trials only: the real moment at which it shows the start; empty: when the gateway starts"
     )
 

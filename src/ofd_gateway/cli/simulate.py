@@ -155,7 +155,7 @@ def simulate(
         port=port,
         answer_timeout_s=parse_duration_s(answer_timeout, "--answer-timeout"),
         operator_inn=_checked_inn(operator_inn),
-        response_codes=_codes(expect_code),
+        response_codes=parse_codes(expect_code),
         clock_tolerance=_tolerance(parse_duration_s(clock_tolerance, "--clock-tolerance"), clock),
     )
     operator = Operator(inn=operator_inn, name=DEFAULT_OPERATOR.name) if operator_inn else DEFAULT_OPERATOR
@@ -238,7 +238,8 @@ def _habits(text: str) -> tuple[Habit, ...]:
         raise typer.BadParameter(f"{error.args[0]!r}: {', '.join(HABITS)}, {MIXED}", param_hint="--habit") from None
 
 
-def _codes(text: str) -> frozenset[int] | None:
+def parse_codes(text: str) -> frozenset[int] | None:
+    """Response codes of `0,14`, None for `any`; typer.BadParameter when it is neither."""
     if text == "any":
         return None
     parts = [part.strip() for part in text.split(",")]

@@ -22,7 +22,7 @@ from ofd_gateway.alerts.reporting import AlertReporter
 from ofd_gateway.clock import SystemClock, VirtualClock, forget_clock, leave_clock
 from ofd_gateway.crypto import EmulatorCrypto
 from ofd_gateway.errors import OfdGatewayError
-from ofd_gateway.intake import Batcher, IntakeServer, Limits, QuarantineWriter, Reader
+from ofd_gateway.intake import Batcher, Faults, IntakeServer, Limits, QuarantineWriter, Reader
 from ofd_gateway.keys import load_or_create_key
 from ofd_gateway.ledger import Ledger
 from ofd_gateway.logs import configure_logs
@@ -36,22 +36,41 @@ from ofd_gateway.storage import (
     Directory,
     DocumentStore,
     EmbeddedPostgres,
+    FaultBook,
+    Feed,
     LetterPlanner,
     LetterStore,
     OperatorRecipient,
     Outboxes,
     ReceiptStore,
+    RegisterBook,
     ServiceRuns,
     Watching,
     masked_dsn,
     migrate,
 )
-from ofd_gateway.web import HttpServer, RateLimiter, ReceiptPages, TrustedProxies, health_app
+from ofd_gateway.storage.alerts import AlertBook
+from ofd_gateway.web import (
+    Arrivals,
+    DocumentRoutes,
+    FaultRoutes,
+    HttpServer,
+    RateLimiter,
+    ReceiptPages,
+    RegisterRoutes,
+    StreamRoutes,
+    TrustedProxies,
+    api_routes,
+    health_app,
+    is_loopback,
+)
 from ofd_gateway.workers import WorkerCrashLoop, WorkerPool
 
 if TYPE_CHECKING:
     import socket
     from collections.abc import Callable, Coroutine
+
+    from starlette.routing import Mount
 
     from ofd_gateway.alerts.mailer import Transport
     from ofd_gateway.clock import Clock
@@ -195,6 +214,9 @@ async def run_gateway(
             log.info("database.migrated", migration=name)
         database = await Database.connect(dsn)
         stack.push_async_callback(database.close)
+        if await Feed(database).begin():
+            log.info("stream.era_began")
+        await FaultBook(database).switch(settings.faults.parsed() if settings.faults.enabled else None, clock.now())
         runs = ServiceRuns(database)
         await runs.start(clock.now())
         metrics.database_up.set(1)
@@ -214,7 +236,14 @@ async def run_gateway(
         stack.callback(readiness.close)
         shown = await Database.connect(dsn, application_name="ofd-gateway web")
         stack.push_async_callback(shown.close)
-        routes = _receipt_pages(settings, shown, metrics).routes()
+        crypto = EmulatorCrypto(load_or_create_key(settings.state_dir))
+        faults = Faults(FaultBook(database), crypto, clock, metrics) if settings.faults.enabled else None
+        arrivals = Arrivals(Feed(shown), max_waiters=settings.web.max_waiters, max_streams=settings.web.max_streams)
+        on_loopback = is_loopback(http_socket.getsockname()[0])
+        routes = [
+            *_receipt_pages(settings, shown, metrics).routes(),
+            *_api(settings, shown, directory, arrivals, faults, clock, on_loopback=on_loopback),
+        ]
         http = HttpServer(health_app(metrics=metrics, check_ready=readiness, routes=routes), http_socket)
 
         async with asyncio.TaskGroup() as tasks:
@@ -223,6 +252,7 @@ async def run_gateway(
                 tasks.create_task(directory.keep_fresh(database, clock)),
                 tasks.create_task(deadlines.run()),
                 tasks.create_task(mailer.run()),
+                tasks.create_task(arrivals.run()),
             ]
             if embedded is not None:
                 endless.append(tasks.create_task(embedded.watch()))
@@ -237,7 +267,15 @@ async def run_gateway(
             else:
                 watching = Watching(directory, reporter)
                 end_registers = await _serve_registers(
-                    settings, database, sockets[0], watching, metrics=metrics, clock=clock, tasks=tasks
+                    settings,
+                    database,
+                    sockets[0],
+                    watching,
+                    faults=faults,
+                    metrics=metrics,
+                    clock=clock,
+                    tasks=tasks,
+                    on_committed=arrivals.hint,
                 )
             addresses = address_text(sockets[0]), address_text(http_socket), masked_dsn(dsn)
             log.info("gateway.ready", ofd=addresses[0], http=addresses[1], database=addresses[2], pid=os.getpid())
@@ -247,6 +285,7 @@ async def run_gateway(
 
             log.info("gateway.stopping")
             await end_registers()
+            arrivals.close()
             http.stop()
             for task in endless:
                 task.cancel()
@@ -270,10 +309,12 @@ async def run_worker(
         stack.push_async_callback(database.close)
         directory = await _directory(settings, database)
         watching = Watching(directory, AlertReporter(metrics))
+        crypto = EmulatorCrypto(load_or_create_key(settings.state_dir))
+        faults = Faults(FaultBook(database), crypto, clock, metrics) if settings.faults.enabled else None
         async with asyncio.TaskGroup() as tasks:
             freshness = tasks.create_task(directory.keep_fresh(database, clock))
             end_registers = await _serve_registers(
-                settings, database, sock, watching, metrics=metrics, clock=clock, tasks=tasks
+                settings, database, sock, watching, faults=faults, metrics=metrics, clock=clock, tasks=tasks
             )
             on_ready()
             await stop.wait()
@@ -315,6 +356,27 @@ def _mailer(settings: Settings, database: Database, directory: Directory, *, met
     )
 
 
+def _api(
+    settings: Settings,
+    database: Database,
+    directory: Directory,
+    arrivals: Arrivals,
+    faults: Faults | None,
+    clock: Clock,
+    *,
+    on_loopback: bool,
+) -> list[Mount]:
+    """The HTTP API. Faults of other processes' registers are noticed by these processes themselves."""
+    names = settings.ffd.names
+    documents = DocumentRoutes(DocumentStore(database), arrivals, clock, names)
+    stream = StreamRoutes(Feed(database), arrivals, names)
+    registers = RegisterRoutes(RegisterBook(database), AlertBook(database), directory, clock)
+    on_change = faults.refresh if faults is not None and settings.workers == 1 else None
+    spoiling = FaultRoutes(FaultBook(database), clock, on_change)
+    routes = [*documents.routes(), *stream.routes(), *registers.routes(), *spoiling.routes()]
+    return api_routes(routes, token=settings.web.token, on_loopback=on_loopback)
+
+
 def _receipt_pages(settings: Settings, database: Database, metrics: Metrics) -> ReceiptPages:
     return ReceiptPages(
         ReceiptStore(database),
@@ -340,12 +402,16 @@ async def _serve_registers(
     sock: socket.socket,
     watching: Watching,
     *,
+    faults: Faults | None,
     metrics: Metrics,
     clock: Clock,
     tasks: asyncio.TaskGroup,
+    on_committed: Callable[[], None] | None = None,
 ) -> Callable[[], Coroutine[None, None, None]]:
     """Starts the registers' side; what it returns ends it, with the answers in hand still going out."""
     crypto = EmulatorCrypto(load_or_create_key(settings.state_dir))
+    if faults is not None:
+        await faults.refresh()
     policy = settings.ffd.policy()
     outboxes = Outboxes(fns=bool(settings.fns.url), buyers=settings.buyers_on)
     store = DocumentStore(database, watching=watching, outboxes=outboxes)
@@ -355,6 +421,7 @@ async def _serve_registers(
         clock,
         metrics,
         store_timeout_s=settings.intake.store_timeout.total_seconds(),
+        on_committed=on_committed,
     )
     quarantine = QuarantineWriter(store, metrics)
     intake = IntakeServer(
@@ -368,12 +435,16 @@ async def _serve_registers(
         operator_inn=settings.ofd.inn,
         answer_unreadable=settings.intake.undecodable == "code11",
         inventory=store if settings.intake.accept == "known" else None,
+        faults=faults,
     )
     writers = [tasks.create_task(batcher.run()), tasks.create_task(quarantine.run())]
+    freshness = tasks.create_task(faults.keep_fresh()) if faults is not None else None
     await intake.start(sock)
 
     async def end() -> None:
         await intake.stop()
+        if freshness is not None:
+            freshness.cancel()
         batcher.stop()
         quarantine.stop()
         await asyncio.wait(writers)

@@ -104,6 +104,12 @@ class Metrics:
             ["rule"],
             registry=registry,
         )
+        self.faults_applied = Counter(
+            "ofd_gateway_faults_applied",
+            "Answers spoilt on purpose, by fault; they are not among the confirmations",
+            ["what"],
+            registry=registry,
+        )
         self.database_up = Gauge(
             "ofd_gateway_database_up",
             "1 while the database takes transactions",

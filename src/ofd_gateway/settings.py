@@ -26,6 +26,7 @@ from ofd_gateway.alert_settings import AlertsSettings
 from ofd_gateway.clock import FASTEST, ClockSetting
 from ofd_gateway.config_file import find_config_file
 from ofd_gateway.errors import OfdGatewayError
+from ofd_gateway.fault_settings import FaultsSettings
 from ofd_gateway.setting_values import (
     EMBEDDED,
     Address,
@@ -215,6 +216,7 @@ class Settings(BaseSettings):
     buyers: BuyersSettings = BuyersSettings()
     sms: SmsSettings = SmsSettings()
     web: WebSettings = WebSettings()
+    faults: FaultsSettings = FaultsSettings()
     logs: LogSettings = LogSettings()
     clock: ClockSettings = ClockSettings()
 
@@ -338,6 +340,13 @@ def _check_tables(settings: Settings) -> None:
             settings.ffd.policy()
         except PolicyError as error:
             raise SettingsError(f"ffd.severities: {error}") from None
+    if settings.faults.rules:
+        from ofd_gateway.faults import FaultError
+
+        try:
+            settings.faults.parsed()
+        except FaultError as error:
+            raise SettingsError(f"faults.rules: {error}") from None
     if "alerts" in settings.model_fields_set:
         from ofd_gateway.alerts.parameters import ParameterError
 

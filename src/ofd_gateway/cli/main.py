@@ -27,6 +27,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "proxy": ("ofd_gateway.cli.proxy:proxy", "записать обмен / stand between a register and an operator, record"),
     "replay": ("ofd_gateway.cli.replay:replay", "повторить записанное / send recorded messages again"),
     "logs": ("ofd_gateway.cli.logs:logs", "читать журнал / read the log of a gateway"),
+    "faults": ("ofd_gateway.cli.faults:app", "неисправности по заказу / answers that are wrong on purpose"),
     "simulate": ("ofd_gateway.cli.simulate:simulate", "виртуальные кассы / virtual registers"),
     "fns-emulator": ("ofd_gateway.cli.fns_emulator:fns_emulator", "сторона ФНС для проб / the tax service's side"),
     "tags": ("ofd_gateway.cli.tags:tags", "реквизиты ФФД / the tables of the formats"),

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+import tomllib
+from pathlib import Path
+from typing import Annotated, Any
 
 import typer
 
@@ -26,6 +28,12 @@ def serve(
     clock_rate: Annotated[
         float | None, typer.Option(metavar="N", help="И его скорость. / And its pace.", show_default=False)
     ] = None,
+    faults: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE", help="Apply faults on demand; FILE has [[rules]] in TOML, `-` none.", show_default=False
+        ),
+    ] = None,
     config: ConfigOption = None,
     database: DatabaseOption = None,
     state_dir: StateDirOption = None,
@@ -44,6 +52,7 @@ def serve(
         state_dir=state_dir,
         logs={"format": "json"} if as_json else None,
         clock=_virtual(clock_start, clock_rate),
+        faults=None if faults is None else _faults(faults),
     )
     raise typer.Exit(run(settings))
 
@@ -51,3 +60,20 @@ def serve(
 def _virtual(start: str | None, rate: float | None) -> dict[str, str | float] | None:
     given = {name: value for name, value in (("start", start), ("rate", rate)) if value is not None}
     return given or None
+
+
+def _faults(file: Path) -> dict[str, Any]:
+    """The settings that a file of faults stands for."""
+    from ofd_gateway.settings import SettingsError
+
+    if str(file) == "-":
+        return {"enabled": True}
+    try:
+        tree = tomllib.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise SettingsError(f"--faults {file}: {error}") from None
+    if tree.keys() - {"rules"}:
+        raise SettingsError(
+            f"--faults {file}: {', '.join(sorted(tree.keys() - {'rules'}))}: only [[rules]] belong here"
+        )
+    return {"enabled": True, "rules": tree.get("rules", [])}

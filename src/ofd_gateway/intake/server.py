@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from ofd_gateway.clock import Clock
     from ofd_gateway.crypto import CryptoModule
     from ofd_gateway.intake.batcher import Batcher
+    from ofd_gateway.intake.faults import Faults
     from ofd_gateway.intake.limits import Limits
     from ofd_gateway.intake.quarantine import QuarantineWriter
     from ofd_gateway.intake.reading import Reader
@@ -53,6 +54,7 @@ class IntakeServer:
         operator_inn: str,
         answer_unreadable: bool = False,
         inventory: Inventory | None = None,
+        faults: Faults | None = None,
     ) -> None:
         self.batcher = batcher
         self.quarantine = quarantine
@@ -63,6 +65,7 @@ class IntakeServer:
         self.limits = limits
         self.operator_inn = operator_inn
         self.answer_unreadable = answer_unreadable
+        self.faults = faults
         self.loop = asyncio.get_running_loop()
         self._inventory = inventory
         self._known: dict[str, None] = {}
@@ -91,6 +94,8 @@ class IntakeServer:
             await asyncio.sleep(0.01)
         for connection in list(self._connections):
             connection.abort()
+        if self.faults is not None:
+            await self.faults.stop()
         for question in list(self._questions):
             question.cancel()
 

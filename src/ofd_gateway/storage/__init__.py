@@ -6,7 +6,7 @@ from ofd_gateway.storage.customers import Customer, CustomerBook
 from ofd_gateway.storage.database import CONNECTION_ERRORS, Database, masked_dsn
 from ofd_gateway.storage.deadlines import DeadlineStore
 from ofd_gateway.storage.directory import Directory
-from ofd_gateway.storage.documents import DocumentRecord, DocumentStore, QuarantineRecord
+from ofd_gateway.storage.documents import ArrivalKey, DocumentRecord, DocumentStore, QuarantineRecord
 from ofd_gateway.storage.embedded import EmbeddedPostgres, running_dsn
 from ofd_gateway.storage.errors import (
     DatabaseBusy,
@@ -17,6 +17,9 @@ from ofd_gateway.storage.errors import (
     SchemaMismatch,
     StoreFailed,
 )
+from ofd_gateway.storage.faults import FaultBook, FaultRecord, FaultsOff, FaultUnknown
+from ofd_gateway.storage.feed import BEGINNING, Feed
+from ofd_gateway.storage.feed_cursor import Cursor, CursorUnreadable, FeedKey, Horizon, read_cursor, spell_cursor
 from ofd_gateway.storage.letter_groups import LetterPlanner, OperatorRecipient
 from ofd_gateway.storage.letters import LetterStore
 from ofd_gateway.storage.migrations import migrate
@@ -26,7 +29,11 @@ from ofd_gateway.storage.registers import RegisterBook, RegisterRecord, Register
 from ofd_gateway.storage.service_runs import ServiceRuns
 
 __all__ = [
+    "BEGINNING",
     "CONNECTION_ERRORS",
+    "ArrivalKey",
+    "Cursor",
+    "CursorUnreadable",
     "Customer",
     "CustomerBook",
     "Database",
@@ -39,6 +46,13 @@ __all__ = [
     "DocumentRecord",
     "DocumentStore",
     "EmbeddedPostgres",
+    "FaultBook",
+    "FaultRecord",
+    "FaultUnknown",
+    "FaultsOff",
+    "Feed",
+    "FeedKey",
+    "Horizon",
     "LetterPlanner",
     "LetterStore",
     "MigrationChanged",
@@ -60,5 +74,7 @@ __all__ = [
     "masked_dsn",
     "migrate",
     "open_for_command",
+    "read_cursor",
     "running_dsn",
+    "spell_cursor",
 ]

@@ -138,7 +138,7 @@ class Feed:
 async def _latest_era(connection: Connection, query: str) -> Any:
     row = await connection.fetchrow(query)
     if row is None:
-        raise SchemaMismatch("the table feed_eras is empty; the migration 0006_faults.sql has filled it")
+        raise SchemaMismatch("the table feed_eras is empty; the migration 0004_faults.sql has filled it")
     return row
 
 

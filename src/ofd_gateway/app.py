@@ -19,7 +19,7 @@ from ofd_gateway.alerts.deadlines import Deadlines
 from ofd_gateway.alerts.letters import Composer
 from ofd_gateway.alerts.mailer import Mailer
 from ofd_gateway.alerts.reporting import AlertReporter
-from ofd_gateway.clock import SystemClock
+from ofd_gateway.clock import SystemClock, VirtualClock, forget_clock, leave_clock
 from ofd_gateway.crypto import EmulatorCrypto
 from ofd_gateway.errors import OfdGatewayError
 from ofd_gateway.intake import Batcher, Faults, IntakeServer, Limits, QuarantineWriter, Reader
@@ -108,6 +108,7 @@ _GC_THRESHOLDS = (50_000, 20, 20)
 
 def serve(settings: Settings) -> int:
     """Serves until SIGTERM or SIGINT and returns the exit code: 0 stopped, 1 crashed, 2 configuration, 3 database."""
+    settings = settings.anchored(SystemClock().now())
     if settings.workers == 1:
         return _run(settings, functools.partial(_serve_here, settings))
     with tempfile.TemporaryDirectory(prefix="ofd-gateway-metrics-") as directory:
@@ -149,7 +150,7 @@ def serve_worker(settings: Settings, *, dsn: str, sock: socket.socket, on_ready:
             dsn=dsn,
             sock=sock,
             metrics=metrics,
-            clock=SystemClock(),
+            clock=_clock(settings),
             stop=_stop_on_signals(),
             on_ready=on_ready,
         )
@@ -158,7 +159,24 @@ def serve_worker(settings: Settings, *, dsn: str, sock: socket.socket, on_ready:
 
 
 async def _serve_here(settings: Settings, metrics: Metrics) -> None:
-    await run_gateway(settings, metrics=metrics, clock=SystemClock(), stop=_stop_on_signals())
+    await run_gateway(settings, metrics=metrics, clock=_clock(settings), stop=_stop_on_signals())
+
+
+def _clock(settings: Settings) -> Clock:
+    setting = settings.clock.setting()
+    return SystemClock() if setting is None else VirtualClock(setting)
+
+
+def _share_clock(settings: Settings) -> None:
+    """Says that time is not real, and leaves the clock to the commands that use the same state directory."""
+    setting = settings.clock.setting()
+    if setting is None:
+        forget_clock(settings.state_dir)
+        return
+    leave_clock(settings.state_dir, setting)
+    structlog.get_logger().warning(
+        "clock.virtual", start=setting.start.isoformat(), rate=setting.rate, anchor=setting.anchor.isoformat()
+    )
 
 
 def _stop_on_signals() -> asyncio.Event:
@@ -193,6 +211,7 @@ async def run_gateway(
         http_socket = bind_socket(settings.http.host, settings.http.port)
         stack.callback(http_socket.close)
         load_or_create_key(settings.state_dir)
+        _share_clock(settings)
 
         embedded: EmbeddedPostgres | None = None
         dsn = settings.database
@@ -245,7 +264,7 @@ async def run_gateway(
         async with asyncio.TaskGroup() as tasks:
             endless = [
                 tasks.create_task(runs.beat(clock)),
-                tasks.create_task(directory.keep_fresh(database)),
+                tasks.create_task(directory.keep_fresh(database, clock)),
                 tasks.create_task(deadlines.run()),
                 tasks.create_task(mailer.run()),
                 tasks.create_task(arrivals.run()),
@@ -309,7 +328,7 @@ async def run_worker(
         crypto = EmulatorCrypto(load_or_create_key(settings.state_dir))
         faults = Faults(FaultBook(database), crypto, clock, metrics) if settings.faults.enabled else None
         async with asyncio.TaskGroup() as tasks:
-            freshness = tasks.create_task(directory.keep_fresh(database))
+            freshness = tasks.create_task(directory.keep_fresh(database, clock))
             end_registers = await _serve_registers(
                 settings, database, sock, watching, faults=faults, metrics=metrics, clock=clock, tasks=tasks
             )

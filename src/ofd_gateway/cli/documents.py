@@ -15,6 +15,7 @@ from ofd_gateway.cli.context import (
     StateDirOption,
     fail,
     parse_moment,
+    present,
     with_database,
 )
 from ofd_gateway.cli.output import console, print_json, roubles
@@ -50,7 +51,7 @@ def list_documents(
     from ofd_gateway.storage import DocumentStore
 
     codes = None if kind is None else [_code(kind)]
-    moment = parse_moment(since)
+    moment = parse_moment(since, lambda: present(config, state_dir))
 
     async def work(opened: Database, _settings: Settings) -> None:
         records = DocumentStore(opened).list(fn=fn, codes=codes, since=moment, limit=limit)

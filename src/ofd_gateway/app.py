@@ -11,15 +11,17 @@ import sys
 import tempfile
 import time
 from contextlib import AsyncExitStack
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
+import msgspec
 import structlog
 
 from ofd_gateway.alerts.deadlines import Deadlines
 from ofd_gateway.alerts.letters import Composer
 from ofd_gateway.alerts.mailer import Mailer
 from ofd_gateway.alerts.reporting import AlertReporter
-from ofd_gateway.clock import SystemClock
+from ofd_gateway.clock import SystemClock, VirtualClock, forget_clock, leave_clock
 from ofd_gateway.crypto import EmulatorCrypto
 from ofd_gateway.errors import OfdGatewayError
 from ofd_gateway.intake import Batcher, Faults, IntakeServer, Limits, QuarantineWriter, Reader
@@ -79,6 +81,7 @@ if TYPE_CHECKING:
 
     from starlette.routing import Mount
 
+    from ofd_gateway.alerts.fns_delay import DelayParameters
     from ofd_gateway.alerts.mailer import Transport
     from ofd_gateway.buyers.service import BuyerService
     from ofd_gateway.buyers.smpp.session import OnMessage, SmppSession
@@ -104,6 +107,8 @@ EXIT_CONFIGURATION = 2
 EXIT_DATABASE = 3
 
 _READY_TIMEOUT_S = 2.0
+_PROMPT_S = 5.0
+"""Real seconds within which a document has gone on, if nothing is wrong."""
 _BUYER_CONNECTIONS = 6
 """For planning, the lock of the sender of messages, and what is noted beside them."""
 _GC_THRESHOLDS = (50_000, 20, 20)
@@ -111,6 +116,7 @@ _GC_THRESHOLDS = (50_000, 20, 20)
 
 def serve(settings: Settings) -> int:
     """Serves until SIGTERM or SIGINT and returns the exit code: 0 stopped, 1 crashed, 2 configuration, 3 database."""
+    settings = settings.anchored(SystemClock().now())
     if settings.workers == 1:
         return _run(settings, functools.partial(_serve_here, settings))
     with tempfile.TemporaryDirectory(prefix="ofd-gateway-metrics-") as directory:
@@ -152,7 +158,7 @@ def serve_worker(settings: Settings, *, dsn: str, sock: socket.socket, on_ready:
             dsn=dsn,
             sock=sock,
             metrics=metrics,
-            clock=SystemClock(),
+            clock=_clock(settings),
             stop=_stop_on_signals(),
             on_ready=on_ready,
         )
@@ -161,7 +167,24 @@ def serve_worker(settings: Settings, *, dsn: str, sock: socket.socket, on_ready:
 
 
 async def _serve_here(settings: Settings, metrics: Metrics) -> None:
-    await run_gateway(settings, metrics=metrics, clock=SystemClock(), stop=_stop_on_signals())
+    await run_gateway(settings, metrics=metrics, clock=_clock(settings), stop=_stop_on_signals())
+
+
+def _clock(settings: Settings) -> Clock:
+    setting = settings.clock.setting()
+    return SystemClock() if setting is None else VirtualClock(setting)
+
+
+def _share_clock(settings: Settings) -> None:
+    """Says that time is not real, and leaves the clock to the commands that use the same state directory."""
+    setting = settings.clock.setting()
+    if setting is None:
+        forget_clock(settings.state_dir)
+        return
+    leave_clock(settings.state_dir, setting)
+    structlog.get_logger().warning(
+        "clock.virtual", start=setting.start.isoformat(), rate=setting.rate, anchor=setting.anchor.isoformat()
+    )
 
 
 def _stop_on_signals() -> asyncio.Event:
@@ -196,6 +219,7 @@ async def run_gateway(
         http_socket = bind_socket(settings.http.host, settings.http.port)
         stack.callback(http_socket.close)
         load_or_create_key(settings.state_dir)
+        _share_clock(settings)
 
         embedded: EmbeddedPostgres | None = None
         dsn = settings.database
@@ -249,7 +273,7 @@ async def run_gateway(
         async with asyncio.TaskGroup() as tasks:
             endless = [
                 tasks.create_task(runs.beat(clock)),
-                tasks.create_task(directory.keep_fresh(database)),
+                tasks.create_task(directory.keep_fresh(database, clock)),
                 tasks.create_task(deadlines.run()),
                 tasks.create_task(mailer.run()),
                 tasks.create_task(arrivals.run()),
@@ -315,7 +339,7 @@ async def run_worker(
         crypto = EmulatorCrypto(load_or_create_key(settings.state_dir))
         faults = Faults(FaultBook(database), crypto, clock, metrics) if settings.faults.enabled else None
         async with asyncio.TaskGroup() as tasks:
-            freshness = tasks.create_task(directory.keep_fresh(database))
+            freshness = tasks.create_task(directory.keep_fresh(database, clock))
             end_registers = await _serve_registers(
                 settings, database, sock, watching, faults=faults, metrics=metrics, clock=clock, tasks=tasks
             )
@@ -382,7 +406,7 @@ async def _exporter(
             batch=fns.batch,
             longest_pause=max(fns.retry_max, LONGEST_RETRY_AFTER),
         ),
-        FnsEndpoint(database, directory, reporter, settings.alerts.fns_delay()),
+        FnsEndpoint(database, directory, reporter, _patient(settings.alerts.fns_delay(), clock)),
         transport,
         Renderer(EmulatorCrypto(load_or_create_key(settings.state_dir))),
         clock,
@@ -508,6 +532,13 @@ def _connect_sms(settings: Settings) -> Callable[[OnMessage], Awaitable[SmppSess
         )
 
     return connect
+
+
+def _patient(delay: DelayParameters, clock: Clock) -> DelayParameters:
+    """Under a fast clock a document that goes on at once is minutes old when it arrives; that is no delay."""
+    if not isinstance(clock, VirtualClock):
+        return delay
+    return msgspec.structs.replace(delay, after=max(delay.after, timedelta(seconds=_PROMPT_S * clock.rate)))
 
 
 async def _directory(settings: Settings, database: Database) -> Directory:

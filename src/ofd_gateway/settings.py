@@ -7,7 +7,7 @@ Durations are written like `3s`, `24h`, `45d`; lists are separated by commas. do
 from __future__ import annotations
 
 import os
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal
 
@@ -24,6 +24,7 @@ from pydantic_settings import (
 
 from ofd_gateway.alert_settings import AlertsSettings
 from ofd_gateway.buyer_settings import BuyersSettings, SmsSettings
+from ofd_gateway.clock import FASTEST, ClockSetting
 from ofd_gateway.config_file import find_config_file
 from ofd_gateway.errors import OfdGatewayError
 from ofd_gateway.fault_settings import FaultsSettings
@@ -35,6 +36,7 @@ from ofd_gateway.setting_values import (
     Directory,
     Duration,
     Group,
+    Moment,
     Remedies,
     Severities,
     SocketAddress,
@@ -181,6 +183,28 @@ class LogSettings(Group):
     format: Literal["auto", "json", "console"] = Field("auto", description="`auto`: text on a terminal, else JSON")
 
 
+class ClockSettings(Group):
+    """A virtual clock for trials and demonstrations; in production it would make every document's time wrong."""
+
+    start: Moment = Field(None, description="trials only: the moment a virtual clock starts from")
+    rate: float = Field(1.0, gt=0, le=FASTEST, description="trials only: how many times as fast it goes")
+    anchor: Moment = Field(
+        None, description="trials only: the real moment at which it shows the start; empty: when the gateway starts"
+    )
+
+    def setting(self) -> ClockSetting | None:
+        """The virtual clock, once it is anchored; None for the machine's own."""
+        if self.start is None or self.anchor is None:
+            return None
+        return ClockSetting(start=self.start, rate=self.rate, anchor=self.anchor)
+
+    def anchored(self, now: datetime) -> ClockSettings:
+        """The same with every value that a virtual clock needs, `now` being the real moment."""
+        if self.start is None and self.rate == 1.0:
+            return self
+        return self.model_copy(update={"start": self.start or now, "anchor": self.anchor or now})
+
+
 def default_state_dir() -> Path:
     """`/var/lib/ofd-gateway` for root, the user's data directory otherwise."""
     if os.geteuid() == 0:
@@ -212,6 +236,7 @@ class Settings(BaseSettings):
     web: WebSettings = WebSettings()
     faults: FaultsSettings = FaultsSettings()
     logs: LogSettings = LogSettings()
+    clock: ClockSettings = ClockSettings()
 
     @classmethod
     def settings_customise_sources(
@@ -225,6 +250,10 @@ class Settings(BaseSettings):
         """The command line, then the environment, then secrets, then the file."""
         secrets = _secrets(file_secret_settings)
         return (init_settings, env_settings, secrets, TomlConfigSettingsSource(settings_cls))
+
+    def anchored(self, now: datetime) -> Settings:
+        """The same settings, with a virtual clock that starts at the real moment `now` unless it says another."""
+        return self.model_copy(update={"clock": self.clock.anchored(now)})
 
     @property
     def buyers_by_email(self) -> bool:

@@ -15,6 +15,7 @@ from ofd_gateway.cli.context import (
     StateDirOption,
     fail,
     parse_moment,
+    present,
     with_database,
 )
 from ofd_gateway.cli.output import console, print_json, printable, roubles
@@ -58,7 +59,7 @@ def list_documents(
     from ofd_gateway.storage import DocumentStore
 
     codes = None if kind is None else [_code(kind)]
-    moment = parse_moment(since)
+    moment = parse_moment(since, lambda: present(config, state_dir))
     if fns is not None and fns not in FNS:
         raise typer.BadParameter(f"{fns!r} is none of {', '.join(FNS)}")
     standing = cast("FnsFilter | None", fns)

@@ -12,6 +12,7 @@ from ofd_gateway.cli.context import (
     JsonOption,
     StateDirOption,
     parse_moment,
+    present,
     with_database,
 )
 from ofd_gateway.cli.output import console, print_json, printable
@@ -38,10 +39,9 @@ def show_status(
     as_json: JsonOption = False,
 ) -> None:
     """Очередь в ФНС и её состояние. / How the queue for the tax service stands."""
-    from ofd_gateway.clock import SystemClock
     from ofd_gateway.storage.fns_archive import FnsArchive
 
-    now = SystemClock().now()
+    now = present(config, state_dir)
 
     async def work(opened: Database, settings: Settings) -> tuple[FnsStatus, str]:
         return await FnsArchive(opened).status(now), settings.fns.url
@@ -73,7 +73,6 @@ def resend(
     as_json: JsonOption = False,
 ) -> None:
     """Отправить в ФНС ещё раз, или то, что сохранено без передачи (--status unsent). / Queue documents once more."""
-    from ofd_gateway.clock import SystemClock
     from ofd_gateway.storage.fns_archive import FnsArchive
 
     if fn is None and since is None and not status:
@@ -83,11 +82,12 @@ def resend(
     for one in status or ():
         if one not in STATUSES:
             raise typer.BadParameter(f"{one!r} is none of {', '.join(STATUSES)}")
-    moment = parse_moment(since)
+    now = present(config, state_dir)
+    moment = parse_moment(since, lambda: now)
     wanted: Any = status or None
 
     async def work(opened: Database, _settings: Settings) -> int:
-        return await FnsArchive(opened).resend(SystemClock().now(), fn=fn, fd=fd, since=moment, statuses=wanted)
+        return await FnsArchive(opened).resend(now, fn=fn, fd=fd, since=moment, statuses=wanted)
 
     count = with_database(work, config=config, database=database, state_dir=state_dir)
     if as_json:

@@ -14,6 +14,7 @@ __all__ = ["COMMANDS", "main", "run"]
 
 COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "serve": ("ofd_gateway.cli.serve:serve", "принимать документы / take documents from registers"),
+    "demo": ("ofd_gateway.cli.demo:demo", "показать всё за минуту / sixty days of a small chain in a minute"),
     "documents": ("ofd_gateway.cli.documents:app", "документы / stored documents"),
     "quarantine": ("ofd_gateway.cli.quarantine:app", "карантин / messages that were not accepted"),
     "alerts": ("ofd_gateway.cli.alerts:app", "уведомления / what the rules found"),

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 
 import structlog
 
+from ofd_gateway.clock import real_s
 from ofd_gateway.dispatch import backoff
 from ofd_gateway.errors import OfdGatewayError
 from ofd_gateway.fns.delivery import Delivery, Taken
@@ -34,6 +35,7 @@ LONGEST_RETRY_AFTER: Final = timedelta(hours=1)
 
 _POLL_S: Final = 0.5
 _LOOK_S: Final = 1.0
+_SHORTEST_POLL_S: Final = 0.05
 _LOOKS_TO_A_COUNT: Final = 10
 _GRACE_S: Final = 4.0
 """How long a request in hand may still take when the exporter is cancelled."""
@@ -163,7 +165,7 @@ class Exporter:
                 taken = await stack.enter_async_context(self._outbox.take(self._clock.now()))
                 if taken is None:
                     await stack.aclose()
-                    await self._sleep(_POLL_S)
+                    await self._sleep(real_s(self._clock, _POLL_S, at_least_s=_SHORTEST_POLL_S))
                     return
             await self._deliver(taken)
         self.wake()
@@ -192,7 +194,7 @@ class Exporter:
         state = await self._endpoint.look(now, count=self._looks % _LOOKS_TO_A_COUNT == 0)
         self._looks += 1
         self._reporter.queue(state.queued, state.oldest_queued_at, is_up=state.failing_since is None, now=now)
-        await asyncio.sleep(_LOOK_S)
+        await asyncio.sleep(real_s(self._clock, _LOOK_S, at_least_s=_SHORTEST_POLL_S))
 
     async def _sleep(self, length_s: float) -> None:
         woken = self._woken

@@ -10,6 +10,8 @@ import pytest
 from ofd_gateway.alerts.fns_delay import DelayParameters, DelayReason, judge_delay
 from ofd_gateway.alerts.letters import Composer
 from ofd_gateway.alerts.notices import NoticeParameters
+from ofd_gateway.app import _patient
+from ofd_gateway.clock import ClockSetting, SystemClock, VirtualClock
 from ofd_gateway.dispatch import Trouble
 from ofd_gateway.storage import LetterPlanner, OperatorRecipient
 from tests.fns.peer import ACCEPTED, response
@@ -200,6 +202,13 @@ def test_when_a_queue_is_too_old(was_open: bool, waited: timedelta | None, reaso
     )
     assert verdict.reason is reason
     assert verdict.is_open is (reason in (DelayReason.OPENED, DelayReason.GOES_ON))
+
+
+@pytest.mark.parametrize(("rate", "after"), [(1.0, 15 * MINUTE), (3600.0, timedelta(hours=5))])
+def test_under_a_fast_clock_a_prompt_document_is_not_late(rate: float, after: timedelta) -> None:
+    clock = VirtualClock(ClockSetting(start=NOON, rate=rate, anchor=NOON))
+    assert _patient(AFTER, clock) == DelayParameters(after=after)
+    assert _patient(AFTER, SystemClock()) is AFTER
 
 
 async def test_the_operator_hears_of_an_old_queue_and_of_its_end(scene: Scene) -> None:

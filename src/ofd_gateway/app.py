@@ -11,8 +11,10 @@ import sys
 import tempfile
 import time
 from contextlib import AsyncExitStack
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
+import msgspec
 import structlog
 
 from ofd_gateway.alerts.deadlines import Deadlines
@@ -42,6 +44,8 @@ from ofd_gateway.storage import (
     EmbeddedPostgres,
     FaultBook,
     Feed,
+    FnsEndpoint,
+    FnsOutbox,
     LetterPlanner,
     LetterStore,
     OperatorRecipient,
@@ -77,10 +81,12 @@ if TYPE_CHECKING:
 
     from starlette.routing import Mount
 
+    from ofd_gateway.alerts.fns_delay import DelayParameters
     from ofd_gateway.alerts.mailer import Transport
     from ofd_gateway.buyers.service import BuyerService
     from ofd_gateway.buyers.smpp.session import OnMessage, SmppSession
     from ofd_gateway.clock import Clock
+    from ofd_gateway.fns.exporter import Exporter
     from ofd_gateway.metrics import Metrics
     from ofd_gateway.settings import Settings
 
@@ -101,6 +107,8 @@ EXIT_CONFIGURATION = 2
 EXIT_DATABASE = 3
 
 _READY_TIMEOUT_S = 2.0
+_PROMPT_S = 5.0
+"""Real seconds within which a document has gone on, if nothing is wrong."""
 _BUYER_CONNECTIONS = 6
 """For planning, the lock of the sender of messages, and what is noted beside them."""
 _GC_THRESHOLDS = (50_000, 20, 20)
@@ -247,6 +255,7 @@ async def run_gateway(
         )
         stack.push_async_callback(desk.close)
         buyers = _buyers(settings, desk, directory, reporter, http_socket, metrics=metrics, clock=clock)
+        exporter = await _exporter(settings, dsn, directory, reporter, metrics=metrics, clock=clock, stack=stack)
         readiness = _Readiness(database)
         stack.callback(readiness.close)
         shown = await Database.connect(dsn, application_name="ofd-gateway web")
@@ -270,6 +279,8 @@ async def run_gateway(
                 tasks.create_task(arrivals.run()),
                 tasks.create_task(buyers.run()),
             ]
+            if exporter is not None:
+                endless.append(tasks.create_task(exporter.run()))
             if embedded is not None:
                 endless.append(tasks.create_task(embedded.watch()))
             tasks.create_task(http.run())
@@ -342,7 +353,7 @@ def _mailer(settings: Settings, database: Database, directory: Directory, *, met
     smtp, alerts = settings.smtp, settings.alerts
     planner = LetterPlanner(
         database,
-        Composer(operator_name=settings.ofd.name, register_timezone=alerts.timezone),
+        Composer(operator_name=settings.ofd.name, register_timezone=alerts.timezone, remedies=settings.fns.remedies),
         sender=smtp.sender,
         operator=OperatorRecipient(
             emails=tuple(alerts.operator_emails), name=settings.ofd.name, timezone=alerts.timezone
@@ -359,6 +370,49 @@ def _mailer(settings: Settings, database: Database, directory: Directory, *, met
         sender=smtp.sender,
         retry=smtp.retry(),
         parallel=smtp.parallel,
+    )
+
+
+async def _exporter(
+    settings: Settings,
+    dsn: str,
+    directory: Directory,
+    reporter: AlertReporter,
+    *,
+    metrics: Metrics,
+    clock: Clock,
+    stack: AsyncExitStack,
+) -> Exporter | None:
+    """The leg to the tax service with a pool and connections of its own, closed with `stack`; None when it is off."""
+    fns = settings.fns
+    if not fns.url:
+        return None
+    from ofd_gateway.fns.exporter import LONGEST_RETRY_AFTER, Exporter
+    from ofd_gateway.fns.http import HttpTransport
+    from ofd_gateway.fns.rendering import Renderer
+    from ofd_gateway.fns.reporter import FnsReporter
+
+    database = await Database.connect(dsn, application_name="ofd-gateway fns", pool_size=fns.parallel + 2)
+    stack.push_async_callback(database.close)
+    transport = HttpTransport(
+        fns.url, clock, token=fns.token, timeout_s=fns.timeout.total_seconds(), parallel=fns.parallel
+    )
+    stack.push_async_callback(transport.close)
+    return Exporter(
+        FnsOutbox(
+            database,
+            directory,
+            reporter,
+            batch=fns.batch,
+            longest_pause=max(fns.retry_max, LONGEST_RETRY_AFTER),
+        ),
+        FnsEndpoint(database, directory, reporter, _patient(settings.alerts.fns_delay(), clock)),
+        transport,
+        Renderer(EmulatorCrypto(load_or_create_key(settings.state_dir))),
+        clock,
+        FnsReporter(metrics),
+        parameters=fns.dispatch(),
+        parallel=fns.parallel,
     )
 
 
@@ -478,6 +532,13 @@ def _connect_sms(settings: Settings) -> Callable[[OnMessage], Awaitable[SmppSess
         )
 
     return connect
+
+
+def _patient(delay: DelayParameters, clock: Clock) -> DelayParameters:
+    """Under a fast clock a document that goes on at once is minutes old when it arrives; that is no delay."""
+    if not isinstance(clock, VirtualClock):
+        return delay
+    return msgspec.structs.replace(delay, after=max(delay.after, timedelta(seconds=_PROMPT_S * clock.rate)))
 
 
 async def _directory(settings: Settings, database: Database) -> Directory:

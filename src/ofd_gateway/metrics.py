@@ -19,6 +19,7 @@ from prometheus_client.process_collector import ProcessCollector
 __all__ = ["Metrics"]
 
 _SECONDS: Final = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
+_REQUEST_SECONDS: Final = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0)
 _BATCH_SIZES: Final = (1, 2, 5, 10, 20, 50, 100, 200, 500)
 
 
@@ -142,6 +143,43 @@ class Metrics:
             "Attempts with letters by outcome: sent, deferred, refused, address_dead, given_up, unplanned",
             ["outcome"],
             registry=registry,
+        )
+        self.fns_answers = _Counter(
+            "ofd_gateway_fns_answers",
+            "Documents by what the tax service said: accepted, soft_quarantine, hard_quarantine, refused; postponed "
+            "also counts documents without any answer",
+            ["status"],
+            registry=registry,
+        )
+        self.fns_requests = _Counter(
+            "ofd_gateway_fns_requests",
+            "Requests to the tax service by outcome: answered, or the trouble (unreachable, timeout, http_500, ...)",
+            ["outcome"],
+            registry=registry,
+        )
+        self.fns_request_seconds = Histogram(
+            "ofd_gateway_fns_request_seconds",
+            "Duration of one request to the tax service",
+            buckets=_REQUEST_SECONDS,
+            registry=registry,
+        )
+        self.fns_queue = Gauge(
+            "ofd_gateway_fns_queue",
+            "Documents that wait for the tax service, in the whole database",
+            registry=registry,
+            multiprocess_mode="max",
+        )
+        self.fns_oldest_seconds = Gauge(
+            "ofd_gateway_fns_oldest_seconds",
+            "Age of the oldest document that waits for the tax service, 0 without any",
+            registry=registry,
+            multiprocess_mode="max",
+        )
+        self.fns_endpoint_up = Gauge(
+            "ofd_gateway_fns_endpoint_up",
+            "1 while the endpoint of the tax service answers",
+            registry=registry,
+            multiprocess_mode="max",
         )
         self.receipt_checks = _Counter(
             "ofd_gateway_receipt_checks",

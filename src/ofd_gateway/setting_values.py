@@ -30,6 +30,7 @@ __all__ = [
     "Numbers",
     "Rate",
     "RatePerTime",
+    "Remedies",
     "Severities",
     "SocketAddress",
     "Texts",
@@ -214,6 +215,7 @@ Numbers = Annotated[list[int], BeforeValidator(_split), NoDecode]
 Rate = Annotated[RatePerTime, BeforeValidator(_split_rate), PlainSerializer(str), NoDecode]
 Texts = Annotated[list[str], BeforeValidator(_split), NoDecode]
 Capacities = Annotated[dict[str, int], BeforeValidator(_pairs_like("9999=1000")), NoDecode]
+Remedies = Annotated[dict[str, str], BeforeValidator(_pairs_like("507=…")), NoDecode]
 Severities = Annotated[
     dict[str, Literal["error", "warning", "off"]], BeforeValidator(_pairs_like("R-S3=warning")), NoDecode
 ]

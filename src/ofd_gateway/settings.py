@@ -37,6 +37,7 @@ from ofd_gateway.setting_values import (
     Duration,
     Group,
     Moment,
+    Remedies,
     Severities,
     SocketAddress,
     format_duration,
@@ -48,6 +49,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from ofd_gateway.alerts.letters.retry import RetryParameters
+    from ofd_gateway.dispatch import DispatchParameters
     from ofd_gateway.ffd.checks import CheckPolicy
 
 __all__ = [
@@ -143,6 +145,35 @@ class FnsSettings(Group):
     """The leg to the tax service (ФНС)."""
 
     url: BaseUrl = Field("", description="where documents go on to, `http://host:port/path`; empty: nowhere")
+    token: str = Field(
+        "",
+        repr=False,
+        pattern=r"^[!-~]*$",
+        json_schema_extra=_SECRET,
+        description="goes along as `Authorization: Bearer`, empty for none",
+    )
+    batch: int = Field(100, ge=1, le=1000, description="documents of one request, at most")
+    parallel: int = Field(4, ge=1, le=64, description="requests of one process at the same time")
+    timeout: Duration = Field(timedelta(seconds=30), description="for one request and its answer")
+    retry_min: Duration = Field(timedelta(seconds=2), description="first pause after a failure; it doubles")
+    retry_max: Duration = Field(timedelta(minutes=5), description="longest pause")
+    tries: int = Field(3, ge=1, description="attempts without a decision until a document is late")
+    late_after: Duration = Field(timedelta(minutes=15), description="time without a decision until it is late")
+    remedies: Remedies = Field(
+        default_factory=dict, description="what letters say is to be done, by the code of a refusal; a table in TOML"
+    )
+
+    def dispatch(self) -> DispatchParameters:
+        """How much goes at once and what happens when it does not go."""
+        from ofd_gateway.dispatch import DispatchParameters
+
+        return DispatchParameters(
+            batch=self.batch,
+            retry_min=self.retry_min,
+            retry_max=self.retry_max,
+            tries=self.tries,
+            late_after=self.late_after,
+        )
 
 
 class LogSettings(Group):

@@ -473,16 +473,16 @@ def _buyers(
     metrics: Metrics,
     clock: Clock,
 ) -> BuyerService:
-    from ofd_gateway.buyers.loop import Pace
     from ofd_gateway.buyers.mailing import ReceiptMailer
     from ofd_gateway.buyers.plan import PlanParameters
     from ofd_gateway.buyers.planner import ReceiptPlanner
     from ofd_gateway.buyers.service import BuyerService
     from ofd_gateway.buyers.texting import Texter
     from ofd_gateway.buyers.writer import ReceiptWriter
+    from ofd_gateway.pace import Pace
 
     smtp, sms = settings.smtp, settings.sms
-    pace = Pace(clock)
+    pace = Pace(clock, "buyers")
     writer = ReceiptWriter(
         sender=smtp.sender,
         sender_name=settings.ofd.name,

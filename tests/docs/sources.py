@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 ANYTHING = "*"
 """Stands for what an f-string puts in."""
 
-_EVENT = re.compile(r"[a-z_]+(\.[a-z_*]+)+")
+_EVENT = re.compile(r"[a-z_*]+(\.[a-z_*]+)+")
 _SLUG = re.compile(r"[a-z]+(_[a-z]+)*")
 _LEVELS = {"debug", "info", "warning", "error", "exception", "critical", "log"}
 

@@ -15,7 +15,6 @@ SHELLS = {
     "ofd_gateway.alerts.deadlines",
     "ofd_gateway.alerts.mailer",
     "ofd_gateway.alerts.reporting",
-    "ofd_gateway.buyers.loop",
     "ofd_gateway.buyers.mailing",
     "ofd_gateway.buyers.planner",
     "ofd_gateway.buyers.reports",

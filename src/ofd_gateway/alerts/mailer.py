@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import random
 from typing import TYPE_CHECKING, Final, Protocol
 
@@ -11,12 +10,11 @@ import structlog
 
 from ofd_gateway.alerts.letters.delivery import Delivery, DeliveryOutcome, after_failure
 from ofd_gateway.alerts.letters.message import wire_address
-from ofd_gateway.clock import real_s
-from ofd_gateway.errors import OfdGatewayError
 from ofd_gateway.mail import DeliveryFailure, PermanentFailure, TransientFailure
+from ofd_gateway.pace import Pace
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Callable
     from contextlib import AbstractAsyncContextManager
     from datetime import datetime
 
@@ -28,9 +26,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Mailer", "Outbox", "Planner", "Taken", "Transport"]
 
-_LONGEST_SLEEP_S: Final = 1.0
-_SHORTEST_SLEEP_S: Final = 0.01
-_SHORTEST_POLL_S: Final = 0.05
 _GRACE_S: Final = 3.0
 """How long a letter in hand may still take when the mailer is cancelled."""
 
@@ -116,23 +111,20 @@ class Mailer:
         self._retry = retry
         self._parallel = parallel
         self._draw = draw
-        self._woken = asyncio.Event()
-        self._stopping = False
-        self._stalled = False
+        self._pace = Pace(clock, "letters")
         self._unreachable = False
         self._misconfigured = False
         self._log = structlog.get_logger()
 
     def wake(self) -> None:
         """There may be something to do now."""
-        self._woken.set()
-        self._woken = asyncio.Event()
+        self._pace.wake()
 
     async def run(self) -> None:
         """Plans and sends until cancelled; a letter in hand is finished when the mail server is quick enough."""
         planning = asyncio.create_task(self._plan())
         senders = [
-            asyncio.create_task(self._endlessly(self._send_one, self._outbox.next_attempt_at))
+            asyncio.create_task(self._pace.endlessly(self._send_one, self._outbox.next_attempt_at))
             for _ in range(self._parallel)
         ]
         try:
@@ -140,8 +132,7 @@ class Mailer:
             for task in done:
                 task.result()
         finally:
-            self._stopping = True
-            self.wake()
+            self._pace.stop()
             planning.cancel()
             await asyncio.wait(senders, timeout=_GRACE_S)
             for task in senders:
@@ -158,30 +149,7 @@ class Mailer:
                 started = True
             return await self._plan_one()
 
-        await self._endlessly(step, self._planner.next_due_at)
-
-    async def _endlessly(
-        self, step: Callable[[], Awaitable[bool]], next_at: Callable[[], Awaitable[datetime | None]]
-    ) -> None:
-        """Takes steps while there are any; then sleeps until the next moment, at most a second."""
-        while not self._stopping:
-            woken = self._woken
-            longest_s = real_s(self._clock, _LONGEST_SLEEP_S, at_least_s=_SHORTEST_POLL_S)
-            sleep_s = longest_s
-            try:
-                if await step():
-                    self._goes_on()
-                    continue
-                moment = await next_at()
-                self._goes_on()
-                if moment is not None:
-                    left_s = real_s(self._clock, (moment - self._clock.now()).total_seconds())
-                    sleep_s = max(left_s, _SHORTEST_SLEEP_S)
-            except OfdGatewayError as error:
-                self._stall(error)
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(min(sleep_s, longest_s)):
-                    await woken.wait()
+        await self._pace.endlessly(step, self._planner.next_due_at)
 
     async def _plan_one(self) -> bool:
         planned = await self._planner.plan_due(self._clock.now())
@@ -256,16 +224,6 @@ class Mailer:
             log.warning("letter.refused")
         else:
             log.error("letter.given_up")
-
-    def _goes_on(self) -> None:
-        if self._stalled:
-            self._stalled = False
-            self._log.info("letters.recovered")
-
-    def _stall(self, error: OfdGatewayError) -> None:
-        if not self._stalled:
-            self._stalled = True
-            self._log.error("letters.stalled", reason=str(error))
 
 
 def _seconds(delivery: Delivery) -> float | None:

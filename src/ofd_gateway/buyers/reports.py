@@ -13,10 +13,10 @@ from ofd_gateway.errors import OfdGatewayError
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from ofd_gateway.buyers.loop import Pace
     from ofd_gateway.buyers.model import Key
     from ofd_gateway.buyers.smpp.pdu import Message
     from ofd_gateway.metrics import Metrics
+    from ofd_gateway.pace import Pace
 
 __all__ = ["ReportDesk", "ReportStore"]
 

@@ -11,10 +11,10 @@ import structlog
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from ofd_gateway.buyers.loop import Pace
     from ofd_gateway.buyers.mailing import ReceiptMailer
     from ofd_gateway.buyers.planner import ReceiptPlanner
     from ofd_gateway.buyers.texting import Texter
+    from ofd_gateway.pace import Pace
 
 __all__ = ["BuyerService", "Erasure"]
 

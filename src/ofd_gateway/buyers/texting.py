@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from contextlib import AbstractAsyncContextManager
     from datetime import datetime
 
-    from ofd_gateway.buyers.loop import Pace
     from ofd_gateway.buyers.model import Key, OutgoingMessage
     from ofd_gateway.buyers.smpp.pdu import Message
     from ofd_gateway.buyers.smpp.session import OnMessage, SubmitAnswer
@@ -31,6 +30,7 @@ if TYPE_CHECKING:
     from ofd_gateway.buyers.submission import SmsParameters
     from ofd_gateway.buyers.writer import ReceiptWriter
     from ofd_gateway.metrics import Metrics
+    from ofd_gateway.pace import Pace
 
 __all__ = ["Session", "SmsOutbox", "SmsSender", "Texter"]
 

@@ -11,7 +11,7 @@ from ofd_gateway.alerts import Parameters
 from ofd_gateway.alerts.letters import RetryParameters
 from ofd_gateway.alerts.notices import NoticeParameters
 from ofd_gateway.alerts.reporting import AlertReporter
-from ofd_gateway.buyers.loop import Pace
+from ofd_gateway.pace import Pace
 from ofd_gateway.buyers.mailing import ReceiptMailer
 from ofd_gateway.buyers.plan import PlanParameters
 from ofd_gateway.buyers.planner import ReceiptPlanner
@@ -164,7 +164,7 @@ class Scene:
                 "127.0.0.1", smsc.port, bind, on_message, timeout_s=timeout_s, enquire_s=enquire_s
             )
 
-        pace = Pace(self.clock)
+        pace = Pace(self.clock, "buyers")
         texter = Texter(
             self.sms_store, connect, self.writer, pace, self.metrics, SmsParameters(**given), draw=lambda: 0.0
         )

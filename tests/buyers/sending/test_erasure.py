@@ -119,11 +119,11 @@ async def test_a_report_that_comes_after_the_erasure(scene: Scene) -> None:
 async def test_the_gateway_forgets_by_its_own_clock(scene: Scene) -> None:
     import asyncio
 
-    from ofd_gateway.buyers.loop import Pace
+    from ofd_gateway.pace import Pace
 
     await scene.queued(EMAIL)
     service = BuyerService(
-        Pace(scene.clock), scene.planner(), None, None, scene.erasure, parallel=1, keep=timedelta(days=30)
+        Pace(scene.clock, "buyers"), scene.planner(), None, None, scene.erasure, parallel=1, keep=timedelta(days=30)
     )
     task = asyncio.create_task(service.run())
     scene.clock.at += 31 * DAY

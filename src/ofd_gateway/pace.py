@@ -25,10 +25,14 @@ _SHORTEST_POLL_S: Final = 0.05
 
 
 class Pace:
-    """What the tasks of one room share: when to stop, who wakes them, and one word while the database is away."""
+    """What the tasks of one room share: when to stop, who wakes them, and one word while the database is away.
 
-    def __init__(self, clock: Clock) -> None:
+    `room` begins the names of the events `….stalled` and `….recovered`.
+    """
+
+    def __init__(self, clock: Clock, room: str) -> None:
         self.clock = clock
+        self._room = room
         self.stopping = False
         self._woken = asyncio.Event()
         self._stalled = False
@@ -74,10 +78,10 @@ class Pace:
         """The database answers."""
         if self._stalled:
             self._stalled = False
-            self._log.info("buyers.recovered")
+            self._log.info(f"{self._room}.recovered")
 
     def stall(self, error: OfdGatewayError) -> None:
         """The database does not answer; said once."""
         if not self._stalled:
             self._stalled = True
-            self._log.error("buyers.stalled", reason=str(error))
+            self._log.error(f"{self._room}.stalled", reason=str(error))

@@ -11,7 +11,6 @@ from ofd_gateway.alerts import Parameters
 from ofd_gateway.alerts.letters import RetryParameters
 from ofd_gateway.alerts.notices import NoticeParameters
 from ofd_gateway.alerts.reporting import AlertReporter
-from ofd_gateway.pace import Pace
 from ofd_gateway.buyers.mailing import ReceiptMailer
 from ofd_gateway.buyers.plan import PlanParameters
 from ofd_gateway.buyers.planner import ReceiptPlanner
@@ -22,6 +21,7 @@ from ofd_gateway.buyers.texting import Texter
 from ofd_gateway.buyers.writer import ReceiptWriter
 from ofd_gateway.mail import SmtpServer
 from ofd_gateway.metrics import Metrics
+from ofd_gateway.pace import Pace
 from ofd_gateway.storage import (
     BuyerArchive,
     BuyerErasure,

@@ -417,9 +417,9 @@ async def test_whatever_the_centre_does_the_books_balance(scene: Scene, seed: in
 
 async def test_the_rate_is_kept(scene: Scene) -> None:
     """Parts take turns: the moments of the turns are exact, whatever the machine does."""
-    from ofd_gateway.pace import Pace
     from ofd_gateway.buyers.submission import SmsParameters
     from ofd_gateway.buyers.texting import Texter
+    from ofd_gateway.pace import Pace
     from tests.buyers.sending.scene import RETRY
 
     parameters = SmsParameters(sender="OFD", retry=RETRY, rate=50.0)

@@ -6,11 +6,10 @@ import asyncio
 import functools
 import gc
 import os
-import signal
 import sys
 import tempfile
 from contextlib import AsyncExitStack
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import structlog
 
@@ -26,6 +25,7 @@ from ofd_gateway.keys import load_or_create_key
 from ofd_gateway.ledger import Ledger
 from ofd_gateway.logs import configure_logs
 from ofd_gateway.mail import Maildir, SmtpServer
+from ofd_gateway.signals import ServiceSignals, WorkerSignals, wait_for_either
 from ofd_gateway.sockets import address_text, bind_socket
 from ofd_gateway.storage import (
     CONNECTION_ERRORS,
@@ -44,6 +44,7 @@ from ofd_gateway.storage import (
     masked_dsn,
     migrate,
 )
+from ofd_gateway.systemd import ServiceManager
 from ofd_gateway.web import HttpServer, health_app
 from ofd_gateway.workers import WorkerCrashLoop, WorkerPool
 
@@ -120,7 +121,7 @@ def serve_worker(settings: Settings, *, dsn: str, sock: socket.socket, on_ready:
             sock=sock,
             metrics=metrics,
             clock=SystemClock(),
-            stop=_stop_on_signals(),
+            signals=WorkerSignals(),
             on_ready=on_ready,
         )
 
@@ -128,15 +129,8 @@ def serve_worker(settings: Settings, *, dsn: str, sock: socket.socket, on_ready:
 
 
 async def _serve_here(settings: Settings, metrics: Metrics) -> None:
-    await run_gateway(settings, metrics=metrics, clock=SystemClock(), stop=_stop_on_signals())
-
-
-def _stop_on_signals() -> asyncio.Event:
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
-    return stop
+    signals = ServiceSignals()
+    await run_gateway(settings, metrics=metrics, clock=SystemClock(), stop=signals.stop, replace=signals.replace)
 
 
 async def run_gateway(
@@ -145,14 +139,18 @@ async def run_gateway(
     metrics: Metrics,
     clock: Clock,
     stop: asyncio.Event,
+    replace: asyncio.Event | None = None,
     on_ready: Callable[[str, str, str], None] | None = None,
 ) -> None:
     """Runs one gateway until `stop` is set; then finishes what is in hand and returns.
 
-    `on_ready` hears the addresses of the registers' side and of HTTP, and the database's URI. With several workers the
-    registers are served by children, and this process keeps the database, HTTP and the children.
+    Each time `replace` is set, the workers are replaced. `on_ready` hears the addresses of the registers' side and of
+    HTTP, and the database's URI. With several workers the registers are served by children, and this process keeps
+    the database, HTTP and the children.
     """
     log = structlog.get_logger()
+    manager = ServiceManager.from_environment()
+    replace = replace or asyncio.Event()
     settings.state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
     async with AsyncExitStack() as stack:
         sockets = [bind_socket(settings.listen.host, settings.listen.port, reuse_port=settings.workers > 1)]
@@ -205,23 +203,35 @@ async def run_gateway(
             tasks.create_task(http.run())
             await http.wait_started()
             if settings.workers > 1:
-                pool = WorkerPool(sockets, settings=settings.model_dump_json().encode(), dsn=dsn, metrics=metrics)
+                pool = WorkerPool(
+                    sockets,
+                    settings=settings.model_dump_json().encode(),
+                    dsn=dsn,
+                    metrics=metrics,
+                    drain_timeout_s=settings.intake.drain_timeout.total_seconds(),
+                )
                 stack.push_async_callback(pool.stop)
                 await pool.start()
                 endless.append(tasks.create_task(pool.watch()))
+                endless.append(tasks.create_task(pool.replace_whenever(replace)))
                 end_registers = pool.stop
             else:
                 watching = Watching(directory, reporter)
-                end_registers = await _serve_registers(
+                registers = await _serve_registers(
                     settings, database, sockets[0], watching, metrics=metrics, clock=clock, tasks=tasks
                 )
+                endless.append(tasks.create_task(_decline_whenever(replace)))
+                end_registers = registers.end
             addresses = address_text(sockets[0]), address_text(http_socket), masked_dsn(dsn)
             log.info("gateway.ready", ofd=addresses[0], http=addresses[1], database=addresses[2], pid=os.getpid())
+            manager.ready(f"приём / serving {addresses[0]}")
+            endless.append(tasks.create_task(manager.keep_alive()))
             if on_ready is not None:
                 on_ready(*addresses)
             await stop.wait()
 
             log.info("gateway.stopping")
+            manager.stopping()
             await end_registers()
             http.stop()
             for task in endless:
@@ -237,10 +247,10 @@ async def run_worker(
     sock: socket.socket,
     metrics: Metrics,
     clock: Clock,
-    stop: asyncio.Event,
+    signals: WorkerSignals,
     on_ready: Callable[[], object],
 ) -> None:
-    """Serves registers on a socket that the supervisor has bound, until `stop` is set."""
+    """Serves registers on a socket that the supervisor has bound, until it is to stop or to drain."""
     async with AsyncExitStack() as stack:
         database = await Database.connect(dsn, application_name="ofd-gateway worker", pool_size=2)
         stack.push_async_callback(database.close)
@@ -248,13 +258,31 @@ async def run_worker(
         watching = Watching(directory, AlertReporter(metrics))
         async with asyncio.TaskGroup() as tasks:
             freshness = tasks.create_task(directory.keep_fresh(database))
-            end_registers = await _serve_registers(
+            registers = await _serve_registers(
                 settings, database, sock, watching, metrics=metrics, clock=clock, tasks=tasks
             )
             on_ready()
-            await stop.wait()
-            await end_registers()
+            await wait_for_either(signals.stop.wait(), signals.drain.wait())
+            if not signals.stop.is_set():
+                drained = registers.drain(settings.intake.drain_timeout.total_seconds())
+                await wait_for_either(signals.stop.wait(), drained)
+            await registers.end()
             freshness.cancel()
+
+
+async def _decline_whenever(asked: asyncio.Event) -> None:
+    """One process cannot be replaced without a break in service, so it is not."""
+    while True:
+        await asked.wait()
+        asked.clear()
+        structlog.get_logger().warning("gateway.replacement_declined", reason="workers is 1")
+
+
+class _Registers(NamedTuple):
+    """The registers' side, once it serves: how it is drained and how it is ended."""
+
+    drain: Callable[[float], Coroutine[None, None, None]]
+    end: Callable[[], Coroutine[None, None, None]]
 
 
 def _mailer(settings: Settings, database: Database, directory: Directory, *, metrics: Metrics, clock: Clock) -> Mailer:
@@ -307,8 +335,8 @@ async def _serve_registers(
     metrics: Metrics,
     clock: Clock,
     tasks: asyncio.TaskGroup,
-) -> Callable[[], Coroutine[None, None, None]]:
-    """Starts the registers' side; what it returns ends it, with the answers in hand still going out."""
+) -> _Registers:
+    """Starts the registers' side; it is ended with the answers in hand still going out."""
     crypto = EmulatorCrypto(load_or_create_key(settings.state_dir))
     policy = settings.ffd.policy()
     outboxes = Outboxes(fns=bool(settings.fns.url), buyers=settings.buyers_on)
@@ -343,7 +371,7 @@ async def _serve_registers(
         await asyncio.wait(writers)
         await store.close()
 
-    return end
+    return _Registers(intake.drain, end)
 
 
 def _limits(settings: Settings) -> Limits:

@@ -87,6 +87,9 @@ class IntakeSettings(Group):
     idle_timeout: Duration = Field(timedelta(seconds=300), description="without a byte between messages")
     write_timeout: Duration = Field(timedelta(seconds=30), description="for a register to read its confirmations")
     store_timeout: Duration = Field(timedelta(seconds=5), description="for a document to wait for the database")
+    drain_timeout: Duration = Field(
+        timedelta(seconds=30), description="for connections of a worker that is being replaced to end by themselves"
+    )
     max_connections: int = Field(20_000, ge=1, description="connections of one process")
     max_connections_per_fn: int = Field(4, ge=2, description="connections of one FN; the oldest idle one gives way")
     max_message_bytes: int = Field(32_810, ge=88, le=65_535, description="largest container")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import itertools
 import secrets
 from collections import defaultdict
@@ -73,11 +74,22 @@ class IntakeServer:
         self._id_prefix = secrets.token_hex(3)
         self._server: asyncio.Server | None = None
         self._stopping = False
+        self._emptied = asyncio.Event()
         self._log = structlog.get_logger()
 
     async def start(self, sock: socket.socket) -> None:
         """Listens on a bound socket, which the server owns from now on."""
         self._server = await self.loop.create_server(self._new_connection, sock=sock, backlog=4096)
+
+    async def drain(self, timeout_s: float) -> None:
+        """Takes no more connections and serves those there are until they have ended, for `timeout_s` at most."""
+        if self._server is not None:
+            self._server.close()
+        self._emptied.clear()
+        if self._connections:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(timeout_s):
+                    await self._emptied.wait()
 
     async def stop(self) -> None:
         """Takes no more connections, lets answers in flight go out, and closes the rest; bounded in time."""
@@ -145,6 +157,8 @@ class IntakeServer:
         if connection in self._connections:
             self._connections.discard(connection)
             self.metrics.connections.set(len(self._connections))
+            if not self._connections:
+                self._emptied.set()
 
     def is_known(self, fn: str) -> bool:
         """Whether the FN may send, as far as that can be said without asking the inventory."""

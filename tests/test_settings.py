@@ -292,3 +292,18 @@ def test_every_key_tells_where_it_comes_from(tmp_path: Path, monkeypatch: pytest
 def test_a_directory_is_no_configuration_file(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match="is no file"):
         load_settings(tmp_path)
+
+
+def test_balancers_that_nobody_may_be_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OFD_GATEWAY_INTAKE__PROXY_TRUSTED", "")
+    assert load_settings().intake.proxy_trusted == []
+    monkeypatch.setenv("OFD_GATEWAY_INTAKE__PROXY_PROTOCOL", "v2")
+    with pytest.raises(SettingsError, match=r"intake\.proxy_trusted"):
+        load_settings()
+
+
+@pytest.mark.parametrize("text", ["10.0.0.0/33", "10.0.0.1/8", "balancer.example", "10.0.0.0/8,x"])
+def test_what_is_no_network_is_refused(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
+    monkeypatch.setenv("OFD_GATEWAY_INTAKE__PROXY_TRUSTED", text)
+    with pytest.raises(SettingsError, match=r"intake\.proxy_trusted.*is no network like 10\.0\.0\.0/8"):
+        load_settings()

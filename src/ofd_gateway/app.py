@@ -20,7 +20,7 @@ from ofd_gateway.alerts.reporting import AlertReporter
 from ofd_gateway.clock import SystemClock
 from ofd_gateway.crypto import EmulatorCrypto
 from ofd_gateway.errors import OfdGatewayError
-from ofd_gateway.intake import Batcher, IntakeServer, Limits, QuarantineWriter, Reader
+from ofd_gateway.intake import Batcher, IntakeServer, Limits, QuarantineWriter, Reader, TrustedBalancers
 from ofd_gateway.keys import load_or_create_key
 from ofd_gateway.ledger import Ledger
 from ofd_gateway.logs import configure_logs
@@ -360,6 +360,7 @@ async def _serve_registers(
         operator_inn=settings.ofd.inn,
         answer_unreadable=settings.intake.undecodable == "code11",
         inventory=store if settings.intake.accept == "known" else None,
+        balancers=TrustedBalancers(settings.intake.proxy_trusted) if settings.intake.proxy_protocol == "v2" else None,
     )
     writers = [tasks.create_task(batcher.run()), tasks.create_task(quarantine.run())]
     await intake.start(sock)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import re
 from collections.abc import Callable
 from datetime import timedelta
@@ -24,6 +25,7 @@ __all__ = [
     "Duration",
     "Durations",
     "Group",
+    "Networks",
     "Numbers",
     "Severities",
     "SocketAddress",
@@ -130,6 +132,15 @@ def _check_base_url(value: str) -> str:
     return value.rstrip("/")
 
 
+def _check_networks(values: list[str]) -> list[str]:
+    for value in values:
+        try:
+            ipaddress.ip_network(value)
+        except ValueError as error:
+            raise ValueError(f"{value!r} is no network like 10.0.0.0/8: {error}") from None
+    return values
+
+
 Address = Annotated[SocketAddress, BeforeValidator(_split_address), PlainSerializer(str), NoDecode]
 BaseUrl = Annotated[str, AfterValidator(_check_base_url)]
 DatabaseChoice = Annotated[str, AfterValidator(_check_database)]
@@ -141,6 +152,7 @@ Durations = Annotated[
     PlainSerializer(lambda values: [format_duration(value) for value in values]),
     NoDecode,
 ]
+Networks = Annotated[list[str], BeforeValidator(_split), AfterValidator(_check_networks), NoDecode]
 Numbers = Annotated[list[int], BeforeValidator(_split), NoDecode]
 Texts = Annotated[list[str], BeforeValidator(_split), NoDecode]
 Capacities = Annotated[dict[str, int], BeforeValidator(_pairs_like("9999=1000")), NoDecode]

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from ofd_gateway.crypto import CryptoModule
     from ofd_gateway.intake.batcher import Batcher
     from ofd_gateway.intake.limits import Limits
+    from ofd_gateway.intake.proxies import TrustedBalancers
     from ofd_gateway.intake.quarantine import QuarantineWriter
     from ofd_gateway.intake.reading import Reader
     from ofd_gateway.ledger import Arrival
@@ -54,6 +55,7 @@ class IntakeServer:
         operator_inn: str,
         answer_unreadable: bool = False,
         inventory: Inventory | None = None,
+        balancers: TrustedBalancers | None = None,
     ) -> None:
         self.batcher = batcher
         self.quarantine = quarantine
@@ -64,6 +66,7 @@ class IntakeServer:
         self.limits = limits
         self.operator_inn = operator_inn
         self.answer_unreadable = answer_unreadable
+        self.balancers = balancers
         self.loop = asyncio.get_running_loop()
         self._inventory = inventory
         self._known: dict[str, None] = {}

@@ -6,7 +6,7 @@ PYTEST_WORKERS ?= 2
 export UV_PYTHON_DOWNLOADS := never
 
 .DEFAULT_GOAL := help
-.PHONY: help setup runtime run test check format docs bench lock clean
+.PHONY: help setup runtime run test check format docs bench fuzz lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -40,6 +40,11 @@ docs: setup ## write the generated pages anew: docs/commands.md, docs/ffd.md, do
 
 bench: setup ## measure decoding, storing and confirming, and print the ratios
 	$(BIN)/python -m benchmarks $(ARGS)
+
+fuzz: setup ## look for input that breaks a promise, 60 s a target (ARGS="qr reading --seconds 600")
+	@env -u VIRTUAL_ENV UV_PROJECT_ENVIRONMENT=.venv UV_LINK_MODE=copy \
+		$(BIN)/python -m uv sync --quiet --frozen --inexact --group fuzz --python $(BIN)/python
+	$(BIN)/python -m fuzz $(ARGS)
 
 lock: setup ## resolve uv.lock anew, from the public index alone
 	env -u UV_INDEX -u UV_INDEX_URL -u UV_DEFAULT_INDEX -u UV_EXTRA_INDEX_URL -u UV_FIND_LINKS \

@@ -19,6 +19,7 @@ from ofd_gateway.settings import (
     parse_duration,
     sources_of,
 )
+from ofd_gateway.sockets import AddressUnavailable, bind_socket
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -307,3 +308,21 @@ def test_what_is_no_network_is_refused(monkeypatch: pytest.MonkeyPatch, text: st
     monkeypatch.setenv("OFD_GATEWAY_INTAKE__PROXY_TRUSTED", text)
     with pytest.raises(SettingsError, match=r"intake\.proxy_trusted.*is no network like 10\.0\.0\.0/8"):
         load_settings()
+
+
+@pytest.mark.parametrize("path", ["~nobody-of-this-name/state", "a\0b"])
+def test_a_directory_that_cannot_be_is_refused(path: str) -> None:
+    with pytest.raises(SettingsError, match="state_dir"):
+        load_settings(state_dir=path)
+
+
+@pytest.mark.parametrize("address", ["[::1:7777", "::1]:7777", "[]:1", "a b:1", "a\0b:1", "[a]b:1", ":1", "a:"])
+def test_a_half_address_is_refused(address: str) -> None:
+    with pytest.raises(SettingsError, match="is no address"):
+        load_settings(listen=address)
+
+
+@pytest.mark.parametrize("host", ["x" * 300, "two..dots"])
+def test_a_name_that_cannot_be_one_is_told(host: str) -> None:
+    with pytest.raises(AddressUnavailable, match="cannot listen on"):
+        bind_socket(host, 0)

@@ -37,6 +37,7 @@ __all__ = [
 EMBEDDED: Final = "embedded"
 
 _LARGEST_PORT: Final = 65535
+_HOST: Final = re.compile(r"[^\s\[\]\x00-\x1f\x7f]+")
 _URI: Final = re.compile(r"postgres(ql)?://", re.IGNORECASE)
 
 
@@ -112,7 +113,8 @@ def _split_address(value: object) -> object:
     bare = host.removeprefix("[").removesuffix("]")
     is_bracketed = host == f"[{bare}]"
     is_port = port.isascii() and port.isdecimal() and int(port) <= _LARGEST_PORT
-    if not separator or not bare or not is_port or (":" in bare and not is_bracketed):
+    is_host = _HOST.fullmatch(bare) is not None and (is_bracketed or (host == bare and ":" not in bare))
+    if not separator or not is_host or not is_port:
         raise ValueError(f"{value!r} is no address; write it like 127.0.0.1:7777 or [::1]:7777")
     return {"host": bare, "port": int(port)}
 
@@ -132,6 +134,15 @@ def _check_base_url(value: str) -> str:
     return value.rstrip("/")
 
 
+def _whole_path(path: Path) -> Path:
+    if "\0" in str(path):
+        raise ValueError("a path has no zero bytes")
+    try:
+        return path.expanduser().absolute()
+    except RuntimeError:
+        raise ValueError(f"there is no such user as in {str(path)!r}") from None
+
+
 def _check_networks(values: list[str]) -> list[str]:
     for value in values:
         try:
@@ -144,7 +155,7 @@ def _check_networks(values: list[str]) -> list[str]:
 Address = Annotated[SocketAddress, BeforeValidator(_split_address), PlainSerializer(str), NoDecode]
 BaseUrl = Annotated[str, AfterValidator(_check_base_url)]
 DatabaseChoice = Annotated[str, AfterValidator(_check_database)]
-Directory = Annotated[Path, AfterValidator(lambda path: path.expanduser().absolute())]
+Directory = Annotated[Path, AfterValidator(_whole_path)]
 Duration = Annotated[timedelta, BeforeValidator(_whole_duration), PlainSerializer(format_duration), NoDecode]
 Durations = Annotated[
     list[timedelta],

@@ -74,11 +74,16 @@ EXIT_CONFIGURATION = 2
 EXIT_DATABASE = 3
 
 _READY_TIMEOUT_S = 2.0
+_PRIVATE = 0o077
 _GC_THRESHOLDS = (50_000, 20, 20)
 
 
 def serve(settings: Settings) -> int:
-    """Serves until SIGTERM or SIGINT and returns the exit code: 0 stopped, 1 crashed, 2 configuration, 3 database."""
+    """Serves until SIGTERM or SIGINT and returns the exit code: 0 stopped, 1 crashed, 2 configuration, 3 database.
+
+    Whatever it writes is for its own user alone (umask 077), its workers and the built-in database included.
+    """
+    os.umask(_PRIVATE)
     if settings.workers == 1:
         return _run(settings, functools.partial(_serve_here, settings))
     with tempfile.TemporaryDirectory(prefix="ofd-gateway-metrics-") as directory:

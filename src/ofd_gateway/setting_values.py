@@ -44,7 +44,7 @@ _URI: Final = re.compile(r"postgres(ql)?://", re.IGNORECASE)
 class Group(BaseModel):
     """A table of settings; unknown keys are refused."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
 
 class SocketAddress(BaseModel):

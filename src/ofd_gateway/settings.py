@@ -184,7 +184,12 @@ class Settings(BaseSettings):
     """The whole configuration of one gateway."""
 
     model_config = SettingsConfigDict(
-        env_prefix=ENVIRONMENT_PREFIX, env_nested_delimiter="__", extra="forbid", frozen=True, validate_default=False
+        env_prefix=ENVIRONMENT_PREFIX,
+        env_nested_delimiter="__",
+        extra="forbid",
+        frozen=True,
+        validate_default=False,
+        hide_input_in_errors=True,
     )
 
     listen: Address = Field(SocketAddress(host="127.0.0.1", port=7777), description="where registers connect")

@@ -16,6 +16,22 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 OTHERS = 0o077
+CUSTOMER_IN_ARREARS = [
+    [
+        "customers",
+        "add",
+        "--inn",
+        "7802781104",
+        "--name",
+        "Чай",
+        "--email",
+        "owner@shop.example",
+        "--notify",
+        "service",
+    ],
+    ["registers", "add", "--rnm", "0000000000024136", "--customer", "7802781104", "--service-until", "2020-01-01"],
+]
+"""Commands after which a letter has to be written at once."""
 
 
 def started_carelessly(state_dir: Path, *options: str, environment: dict[str, str] | None = None) -> RunningGateway:
@@ -44,22 +60,7 @@ def open_to_others(folder: Path) -> dict[str, str]:
 
 def with_a_letter(gateway: RunningGateway) -> None:
     """Makes the gateway write a letter into the Maildir of its state directory."""
-    commands = (
-        (
-            "customers",
-            "add",
-            "--inn",
-            "7802781104",
-            "--name",
-            "Чай",
-            "--email",
-            "owner@shop.example",
-            "--notify",
-            "service",
-        ),
-        ("registers", "add", "--rnm", "0000000000024136", "--customer", "7802781104", "--service-until", "2020-01-01"),
-    )
-    for command in commands:
+    for command in CUSTOMER_IN_ARREARS:
         done = gateway.command(*command)
         assert done.returncode == 0, done.stderr
     wait_until(lambda: any((gateway.state_dir / "mail" / "new").glob("*")), what="a letter")

@@ -21,7 +21,6 @@ from ofd_gateway.logs import configure_logs
 from ofd_gateway.settings import Settings
 from ofd_gateway.storage import Database, masked_dsn, migrate
 from tests.e2e.running import COMMAND, wait_until
-from tests.intake.running import until
 from tests.letters.peer import Peer, serving
 from tests.messages import container, message
 from tests.security.test_permissions import CUSTOMER_IN_ARREARS
@@ -183,6 +182,7 @@ def work(state_dir: Path, environment: dict[str, str], log_format: str) -> str:
     return written()
 
 
+@pytest.mark.filterwarnings("ignore:Requiring AUTH while not requiring TLS:UserWarning")
 @pytest.mark.parametrize("log_format", ["json", "console"])
 async def test_a_gateway_at_work_tells_no_secret(log_format: str) -> None:
     with tempfile.TemporaryDirectory() as folder:
@@ -195,11 +195,9 @@ async def test_a_gateway_at_work_tells_no_secret(log_format: str) -> None:
                 "OFD_GATEWAY_SMTP__USER": "ofd",
                 "OFD_GATEWAY_SMTP__PASSWORD": SECRET,
             }
-            before = asyncio.all_tasks()
             text = await asyncio.to_thread(work, Path(folder) / "state", environment, log_format)
-            await until(lambda: asyncio.all_tasks() <= before)  # the peer has noticed that the gateway has gone
         key = load_or_create_key(Path(folder) / "state")
-    assert "letter.deferred" in text
+    assert "535" in text, "the mail server has refused the password"
     assert parts_of_secret(text) == []
     assert key.hex() not in text
     assert repr(key)[2:-1] not in text

@@ -6,10 +6,10 @@ PYTEST_WORKERS ?= 2
 export UV_PYTHON_DOWNLOADS := never
 
 .DEFAULT_GOAL := help
-.PHONY: help setup runtime run test check format docs bench fuzz lock clean
+.PHONY: help setup runtime run test check format docs bench bench-full fuzz lock clean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: ## install the gateway and the development tools into .venv
 	@./scripts/setup_venv.sh dev
@@ -34,9 +34,11 @@ format: setup ## format the code and mend what ruff can mend
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-docs: setup ## write the generated pages anew: docs/commands.md, docs/ffd.md, docs/schemas
+docs: setup ## write the generated pages anew: commands, formats, JSON Schemas, OpenAPI, the Wireshark dissector
 	$(BIN)/python scripts/document_commands.py
 	$(BIN)/python scripts/generate_ffd_docs.py
+	$(BIN)/python scripts/generate_fns_openapi.py
+	$(BIN)/python scripts/generate_wireshark.py
 
 bench: setup ## measure decoding, storing and confirming, and print the ratios
 	$(BIN)/python -m benchmarks $(ARGS)
@@ -45,6 +47,11 @@ fuzz: setup ## look for input that breaks a promise, 60 s a target (ARGS="qr rea
 	@env -u VIRTUAL_ENV UV_PROJECT_ENVIRONMENT=.venv UV_LINK_MODE=copy \
 		$(BIN)/python -m uv sync --quiet --frozen --inexact --group fuzz --python $(BIN)/python
 	$(BIN)/python -m fuzz $(ARGS)
+
+bench-full: setup ## sweeps, latency, costs and growth; writes docs/performance.md anew (ten minutes)
+	@$(BIN)/python -c "import matplotlib" 2>/dev/null || $(BIN)/python -m pip install -q "matplotlib>=3.10,<4"
+	$(BIN)/python -m benchmarks.full --json build/bench-full.json $(ARGS)
+	$(BIN)/python -m benchmarks.report build/bench-full.json
 
 lock: setup ## resolve uv.lock anew, from the public index alone
 	env -u UV_INDEX -u UV_INDEX_URL -u UV_DEFAULT_INDEX -u UV_EXTRA_INDEX_URL -u UV_FIND_LINKS \

@@ -5,8 +5,6 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
-import platform
-import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -15,7 +13,9 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks import ceiling, deadlines, idle, micro
-from benchmarks.gateway import Gateway, running_gateway
+from benchmarks.gateway import running_gateway
+from benchmarks.machine import machine
+from benchmarks.runs import Loads
 
 
 def main() -> int:
@@ -29,7 +29,7 @@ def main() -> int:
     parser.add_argument("--only", choices=["micro", "e2e", "deadlines"], help="only one part")
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
-    figures: dict[str, Any] = {"machine": _machine()}
+    figures: dict[str, Any] = {"machine": machine()}
     if options.only in (None, "micro"):
         figures["micro"] = micro.measure()
     if options.only in (None, "e2e"):
@@ -44,39 +44,17 @@ def main() -> int:
 
 def _end_to_end(options: argparse.Namespace) -> dict[str, Any]:
     with running_gateway(workers=options.workers) as gateway:
-        dsn = gateway.database
+        dsn, loads = gateway.database, Loads(gateway)
         # Before any load: memory that a load has left behind would be used again and hide what connections cost.
         idle_bytes = asyncio.run(idle.bytes_per_connection(gateway.ofd, gateway.pid, connections=options.idle))
         figures: dict[str, Any] = {
             "idle_bytes": idle_bytes,
             "commit_s": asyncio.run(ceiling.commit_seconds(dsn)),
             "rows_per_second": asyncio.run(ceiling.rows_per_second(dsn, seconds=options.seconds)),
-            "lone": _load(gateway, connections=1, seconds=min(options.seconds, 3.0), first_fn=1_000_000),
-            "kept": _load(gateway, connections=options.connections, seconds=options.seconds, first_fn=2_000_000),
-            "reconnecting": _load(
-                gateway, connections=options.connections, seconds=options.seconds, first_fn=3_000_000, reconnect=True
-            ),
+            "lone": loads.run(connections=1, seconds=min(options.seconds, 3.0)),
+            "kept": loads.run(connections=options.connections, seconds=options.seconds),
+            "reconnecting": loads.run(connections=options.connections, seconds=options.seconds, reconnect=True),
         }
-    return figures
-
-
-def _load(
-    gateway: Gateway, *, connections: int, seconds: float, first_fn: int, reconnect: bool = False
-) -> dict[str, float]:
-    documents = max(200, int(seconds * 12_000 / connections))
-    command = [
-        sys.executable,
-        "-m",
-        "benchmarks.load",
-        gateway.ofd,
-        f"--connections={connections}",
-        f"--documents={min(documents, 20_000)}",
-        f"--seconds={seconds}",
-        f"--first-fn={first_fn}",
-        *(["--reconnect"] if reconnect else []),
-    ]
-    done = subprocess.run(command, check=True, capture_output=True, timeout=seconds + 120)
-    figures: dict[str, float] = json.loads(done.stdout)
     return figures
 
 
@@ -109,6 +87,12 @@ def _print(figures: dict[str, Any]) -> None:
             table.add_row(name, f"{load['per_second']:,.0f}/s", f"1/{rows / load['per_second']:.1f}", "rows inserted")
             table.add_row("  p50 / p99", f"{load['p50_s'] * 1e3:.1f} / {load['p99_s'] * 1e3:.1f} ms", "", "")
             table.add_row("  load generator's CPU", f"{load['cpu_share']:.0%}", "", "one core")
+            table.add_row(
+                "  CPU of gateway / database",
+                f"{load['gateway_us']:.0f} / {load['database_us']:.0f} µs",
+                "",
+                "a document",
+            )
         lone = whole["lone"]
         table.add_row(
             "a lone document, p50",
@@ -124,18 +108,6 @@ def _print(figures: dict[str, Any]) -> None:
         table.add_row("  memory of the gateway", f"{armed['resident_mb']:.0f} MB", "", "")
         table.add_row("  a due one fires late by", f"{armed['late_s']:.2f} s", "", "")
     Console(width=110).print(table)
-
-
-def _machine() -> str:
-    model = platform.processor() or platform.machine()
-    cpuinfo = Path("/proc/cpuinfo")
-    if cpuinfo.exists():
-        for line in cpuinfo.read_text().splitlines():
-            if line.startswith("model name"):
-                model = line.partition(":")[2].strip()
-                break
-    cores = len(__import__("os").sched_getaffinity(0))
-    return f"{model}, {cores} cores, Python {platform.python_version()}"
 
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@ import asyncpg
 
 from benchmarks.frames import fn_number, receipt_body
 from benchmarks.gateway import running_gateway
+from benchmarks.processes import cpu_seconds, resident_bytes
 from ofd_gateway.alerts import DocumentAccepted, Parameters, encode_state, register_state, step
 from ofd_gateway.ffd import decode
 
@@ -31,15 +32,15 @@ def measure(*, registers: int = 100_000, rest_s: float = 10.0) -> dict[str, floa
         with running_gateway(state_dir=state_dir) as gateway:
             started_s = time.monotonic() - began
             time.sleep(2.0)
-            used, at = _cpu_s(gateway.pid), time.monotonic()
+            used, at = cpu_seconds(gateway.pid), time.monotonic()
             time.sleep(rest_s)
-            share = (_cpu_s(gateway.pid) - used) / (time.monotonic() - at)
+            share = (cpu_seconds(gateway.pid) - used) / (time.monotonic() - at)
             late_s = asyncio.run(_fire(gateway.database))
             return {
                 "registers": registers,
                 "started_s": started_s,
                 "cpu_share": share,
-                "resident_mb": _resident_mb(gateway.pid),
+                "resident_mb": resident_bytes(gateway.pid) / 2**20,
                 "late_s": late_s,
             }
 
@@ -84,14 +85,3 @@ async def _fire(dsn: str) -> float:
     late_s = (datetime.now(UTC) - due_at).total_seconds()
     await connection.close()
     return late_s
-
-
-def _cpu_s(pid: int) -> float:
-    """User and system seconds of a process (Linux)."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / 100
-
-
-def _resident_mb(pid: int) -> float:
-    pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
-    return pages * 4096 / 2**20

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
-import json
+import contextlib
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
+import time
+import urllib.request
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ofd_gateway.storage import running_dsn
+
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
 __all__ = ["Gateway", "running_gateway"]
 
@@ -32,46 +37,52 @@ class Gateway:
 
 @contextmanager
 def running_gateway(
-    *, workers: int = 1, environment: dict[str, str] | None = None, state_dir: Path | None = None
+    *,
+    workers: int = 1,
+    environment: dict[str, str] | None = None,
+    state_dir: Path | None = None,
+    options: Sequence[str] = (),
 ) -> Iterator[Gateway]:
     """Starts `ofd-gateway serve` with the embedded database and stops it again; `state_dir` None: one for this time."""
     home = Path(tempfile.mkdtemp(prefix="ofd-bench-"))
+    state = state_dir or home / "state"
+    ofd, http = _free_address(), _free_address()
     log_file = home / "gateway.log"
     with log_file.open("wb") as log:
         child = subprocess.Popen(
             [
                 str(Path(sys.executable).with_name("ofd-gateway")),
                 "serve",
-                "--listen",
-                "127.0.0.1:0",
-                "--http",
-                "127.0.0.1:0",
-                "--state-dir",
-                str(state_dir or home / "state"),
-                "--workers",
-                str(workers),
+                f"--listen={ofd}",
+                f"--http={http}",
+                f"--state-dir={state}",
+                f"--workers={workers}",
+                *options,
             ],
             stdout=log,
             env={**os.environ, **(environment or {})},
         )
     try:
-        yield _await_ready(child, log_file)
+        _await_ready(child, ofd, http, log_file)
+        yield Gateway(ofd=ofd, http=http, database=running_dsn(state) or "", pid=child.pid)
     finally:
         child.send_signal(signal.SIGTERM)
         child.wait(30)
         shutil.rmtree(home, ignore_errors=True)
 
 
-def _await_ready(child: subprocess.Popen[bytes], log_file: Path) -> Gateway:
-    with log_file.open("rb") as log:
-        tail = b""
-        while child.poll() is None:
-            tail += log.read()
-            *lines, tail = tail.split(b"\n")
-            for line in lines:
-                record = json.loads(line)
-                if record.get("event") == "gateway.ready":
-                    return Gateway(
-                        ofd=record["ofd"], http=record["http"], database=record["database"], pid=record["pid"]
-                    )
+def _free_address() -> str:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return f"127.0.0.1:{probe.getsockname()[1]}"
+
+
+def _await_ready(child: subprocess.Popen[bytes], ofd: str, http: str, log_file: Path) -> None:
+    """Returns once documents can be stored and registers can connect; a log that says little is no hindrance."""
+    host, _, port = ofd.rpartition(":")
+    while child.poll() is None:
+        with contextlib.suppress(OSError), urllib.request.urlopen(f"http://{http}/readyz", timeout=5):
+            socket.create_connection((host, int(port)), timeout=5).close()
+            return
+        time.sleep(0.01)
     raise RuntimeError(f"the gateway ended with {child.returncode}: {log_file.read_text()[-2000:]}")

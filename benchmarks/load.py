@@ -1,6 +1,8 @@
-"""A load generator of its own process: prebuilt frames, closed loop, one document in flight per connection.
+"""A load generator of its own process: prebuilt frames, one document in flight per connection.
 
-Prints one JSON object: confirmations per second, latency percentiles in seconds, and its own CPU share.
+Closed loop: a register sends its next document when the last one is confirmed. With `--rate` open loop: documents fall
+due by the clock, and their latency counts from then, so that a stall of the gateway is not hidden by registers that
+wait. Prints one JSON object: confirmations per second, latency percentiles in seconds, and its own CPU share.
 """
 
 from __future__ import annotations
@@ -24,14 +26,27 @@ CONFIRMATION_BYTES = 149
 
 
 class Register(asyncio.Protocol):
-    """Sends its frames one after another, each when the confirmation of the one before it is complete."""
+    """Sends its frames one after another, each when the confirmation of the one before it is complete.
 
-    def __init__(self, load: Load, frames: Sequence[bytes]) -> None:
+    With a period also not before it is due; what could not be sent in time has been waiting since it was due.
+    """
+
+    def __init__(self, load: Load, frames: Sequence[bytes], *, offset_s: float = 0.0) -> None:
         self._load = load
         self._frames = iter(frames)
         self._transport: asyncio.Transport | None = None
         self._received = 0
         self._sent_at = 0.0
+        self._offset_s = offset_s
+        self._due_at = 0.0
+
+    def start(self) -> None:
+        """Begins to send, at once or at its place in the period."""
+        if self._load.period_s:
+            self._due_at = time.perf_counter() + self._offset_s
+            asyncio.get_running_loop().call_later(self._offset_s, self.send_next)
+        else:
+            self.send_next()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Keeps the transport; the load starts all registers together."""
@@ -43,7 +58,7 @@ class Register(asyncio.Protocol):
         if frame is None or self._transport is None:
             self._load.finished()
             return
-        self._sent_at = time.perf_counter()
+        self._sent_at = self._due_at or time.perf_counter()
         self._transport.write(frame)
 
     def data_received(self, data: bytes) -> None:
@@ -56,7 +71,17 @@ class Register(asyncio.Protocol):
         if self._load.reconnect:
             self._load.reconnect_register(self)
         else:
-            self.send_next()
+            self.go_on()
+
+    def go_on(self) -> None:
+        """Sends the next frame when it is due."""
+        if self._load.period_s:
+            self._due_at += self._load.period_s
+            wait_s = self._due_at - time.perf_counter()
+            if wait_s > 0:
+                asyncio.get_running_loop().call_later(wait_s, self.send_next)
+                return
+        self.send_next()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """A connection that ends before its frames is a failure of the run."""
@@ -74,11 +99,12 @@ class Register(asyncio.Protocol):
 class Load:
     """All registers of one run."""
 
-    def __init__(self, host: str, port: int, *, connections: int, seconds: float, reconnect: bool) -> None:
+    def __init__(self, host: str, port: int, *, connections: int, seconds: float, reconnect: bool, rate: float) -> None:
         self.host, self.port = host, port
         self.connections = connections
         self.seconds = seconds
         self.reconnect = reconnect
+        self.period_s = connections / rate if rate else 0.0
         self.latencies_s: list[float] = []
         self.lost = 0
         self.is_over = False
@@ -93,14 +119,17 @@ class Load:
             [message(fn_number(first_fn + index), fd) for fd in range(1, documents + 1)]
             for index in range(self.connections)
         ]
-        registers = [Register(self, of_one) for of_one in frames]
+        registers = [
+            Register(self, of_one, offset_s=self.period_s * index / self.connections)
+            for index, of_one in enumerate(frames)
+        ]
         for register in registers:
             await loop.create_connection(lambda register=register: register, self.host, self.port)  # type: ignore[misc]
         self._running = len(registers)
         cpu_before, started = _cpu_s(), time.perf_counter()
         loop.call_later(self.seconds, self._time_is_up)
         for register in registers:
-            register.send_next()
+            register.start()
         await self._done.wait()
         elapsed, cpu = time.perf_counter() - started, _cpu_s() - cpu_before
         for register in registers:
@@ -122,7 +151,7 @@ class Load:
 
     async def _reconnect(self, register: Register) -> None:
         await asyncio.get_running_loop().create_connection(lambda: register, self.host, self.port)
-        register.send_next()
+        register.go_on()
 
     def _time_is_up(self) -> None:
         self.is_over = True
@@ -134,7 +163,9 @@ def _summary(latencies_s: list[float], elapsed_s: float, cpu_s: float, lost: int
         "confirmations": len(latencies_s),
         "per_second": len(latencies_s) / elapsed_s,
         "p50_s": ordered[len(ordered) // 2],
+        "p90_s": ordered[min(len(ordered) - 1, len(ordered) * 90 // 100)],
         "p99_s": ordered[min(len(ordered) - 1, len(ordered) * 99 // 100)],
+        "p999_s": ordered[min(len(ordered) - 1, len(ordered) * 999 // 1000)],
         "max_s": ordered[-1],
         "lost": lost,
         "cpu_share": cpu_s / elapsed_s,
@@ -154,6 +185,7 @@ def main() -> int:
     parser.add_argument("--documents", type=int, default=500, help="at most so many for each connection")
     parser.add_argument("--seconds", type=float, default=5.0)
     parser.add_argument("--first-fn", type=int, default=1)
+    parser.add_argument("--rate", type=float, default=0.0, help="documents a second of all, open loop")
     parser.add_argument("--reconnect", action="store_true", help="one connection for each document")
     options = parser.parse_args()
     host, _, port = options.address.rpartition(":")
@@ -165,6 +197,7 @@ def main() -> int:
             connections=options.connections,
             seconds=options.seconds,
             reconnect=options.reconnect,
+            rate=options.rate,
         )
         return await load.run(options.first_fn, options.documents)
 

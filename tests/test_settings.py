@@ -326,3 +326,38 @@ def test_a_half_address_is_refused(address: str) -> None:
 def test_a_name_that_cannot_be_one_is_told(host: str) -> None:
     with pytest.raises(AddressUnavailable, match="cannot listen on"):
         bind_socket(host, 0)
+
+
+@pytest.mark.parametrize(
+    ("text", "per_s", "spelt"),
+    [("60/min", 1.0, "60/min"), (" 5 / s ", 5.0, "5/s"), ("1800/h", 0.5, "1800/h"), ("off", 0.0, "off")],
+)
+def test_rates(text: str, per_s: float, spelt: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OFD_GATEWAY_WEB__CHECK_RATE", text)
+    settings = load_settings()
+    assert settings.web.check_rate.per_s == per_s
+    assert settings.masked()["web"]["check_rate"] == spelt
+
+
+@pytest.mark.parametrize("text", ["60", "0/min", "-1/s", "1.5/s", "60/week", "many", "", "1000000/s"])
+def test_what_is_no_rate_is_refused(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OFD_GATEWAY_WEB__CHECK_RATE", text)
+    with pytest.raises(SettingsError, match=r"web\.check_rate: .* is no rate"):
+        load_settings()
+
+
+def test_networks_of_proxies(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OFD_GATEWAY_WEB__TRUSTED_PROXIES", "10.0.0.0/8, ::1")
+    assert load_settings().web.trusted_proxies == ["10.0.0.0/8", "::1"]
+    monkeypatch.setenv("OFD_GATEWAY_WEB__TRUSTED_PROXIES", "10.0.0.1/8")
+    with pytest.raises(SettingsError, match=r"web\.trusted_proxies: '10\.0\.0\.1/8' is no network"):
+        load_settings()
+
+
+def test_the_base_of_links(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert load_settings().web.base_url("127.0.0.1:8080") == "http://127.0.0.1:8080"
+    monkeypatch.setenv("OFD_GATEWAY_WEB__PUBLIC_URL", "https://check.example/")
+    assert load_settings().web.base_url("127.0.0.1:8080") == "https://check.example"
+    monkeypatch.setenv("OFD_GATEWAY_WEB__PUBLIC_URL", "check.example")
+    with pytest.raises(SettingsError, match=r"web\.public_url"):
+        load_settings()

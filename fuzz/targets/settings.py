@@ -19,7 +19,7 @@ _KINDS: Final[tuple[TypeAdapter[Any], ...]] = tuple(
     TypeAdapter(getattr(setting_values, name))
     for name in (
         *("Address", "BaseUrl", "Capacities", "DatabaseChoice", "Directory", "Duration", "Durations"),
-        *("Networks", "Numbers", "Severities", "Texts"),
+        *("Networks", "Numbers", "Severities", "Texts", "Rate"),
     )
 )
 

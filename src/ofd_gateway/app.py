@@ -8,6 +8,7 @@ import gc
 import os
 import sys
 import tempfile
+import time
 from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -39,13 +40,14 @@ from ofd_gateway.storage import (
     LetterStore,
     OperatorRecipient,
     Outboxes,
+    ReceiptStore,
     ServiceRuns,
     Watching,
     masked_dsn,
     migrate,
 )
 from ofd_gateway.systemd import ServiceManager
-from ofd_gateway.web import HttpServer, health_app
+from ofd_gateway.web import HttpServer, RateLimiter, ReceiptPages, TrustedProxies, health_app
 from ofd_gateway.workers import WorkerCrashLoop, WorkerPool
 
 if TYPE_CHECKING:
@@ -194,7 +196,10 @@ async def run_gateway(
         )
         readiness = _Readiness(database)
         stack.callback(readiness.close)
-        http = HttpServer(health_app(metrics=metrics, check_ready=readiness), http_socket)
+        shown = await Database.connect(dsn, application_name="ofd-gateway web")
+        stack.push_async_callback(shown.close)
+        routes = _receipt_pages(settings, shown, metrics).routes()
+        http = HttpServer(health_app(metrics=metrics, check_ready=readiness, routes=routes), http_socket)
 
         async with asyncio.TaskGroup() as tasks:
             endless = [
@@ -321,6 +326,18 @@ def _mailer(settings: Settings, database: Database, directory: Directory, *, met
         sender=smtp.sender,
         retry=smtp.retry(),
         parallel=smtp.parallel,
+    )
+
+
+def _receipt_pages(settings: Settings, database: Database, metrics: Metrics) -> ReceiptPages:
+    return ReceiptPages(
+        ReceiptStore(database),
+        limiter=RateLimiter(per_s=settings.web.check_rate.per_s, burst=settings.web.check_burst),
+        proxies=TrustedProxies(settings.web.trusted_proxies),
+        metrics=metrics,
+        monotonic_s=time.monotonic,
+        operator_name=settings.ofd.name,
+        names=settings.ffd.names,
     )
 
 

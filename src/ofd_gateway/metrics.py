@@ -122,6 +122,12 @@ class Metrics:
             ["outcome"],
             registry=registry,
         )
+        self.receipt_checks = Counter(
+            "ofd_gateway_receipt_checks",
+            "Requests for the page of a receipt by outcome: found, not_found, limited, unavailable",
+            ["outcome"],
+            registry=registry,
+        )
         self.log_lines_dropped = Counter(
             "ofd_gateway_log_lines_dropped", "Log lines lost because nobody read them", registry=registry
         )

@@ -27,6 +27,8 @@ __all__ = [
     "Group",
     "Networks",
     "Numbers",
+    "Rate",
+    "RatePerTime",
     "Severities",
     "SocketAddress",
     "Texts",
@@ -38,6 +40,8 @@ EMBEDDED: Final = "embedded"
 
 _LARGEST_PORT: Final = 65535
 _HOST: Final = re.compile(r"[^\s\[\]\x00-\x1f\x7f]+")
+_RATE: Final = re.compile(r"([1-9][0-9]{0,5}) ?/ ?(s|min|h)")
+_SECONDS: Final = {"s": 1, "min": 60, "h": 3600}
 _URI: Final = re.compile(r"postgres(ql)?://", re.IGNORECASE)
 
 
@@ -56,6 +60,22 @@ class SocketAddress(BaseModel):
 
     def __str__(self) -> str:
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+
+class RatePerTime(BaseModel):
+    """So many a second, a minute or an hour; a count of 0 is no limit."""
+
+    model_config = ConfigDict(frozen=True)
+    count: int
+    per: Literal["s", "min", "h"]
+
+    @property
+    def per_s(self) -> float:
+        """The same as so many a second."""
+        return self.count / _SECONDS[self.per]
+
+    def __str__(self) -> str:
+        return f"{self.count}/{self.per}" if self.count else "off"
 
 
 def parse_duration(value: object) -> object:
@@ -143,6 +163,17 @@ def _whole_path(path: Path) -> Path:
         raise ValueError(f"there is no such user as in {str(path)!r}") from None
 
 
+def _split_rate(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    if value.strip() == "off":
+        return {"count": 0, "per": "s"}
+    found = _RATE.fullmatch(value.strip())
+    if found is None:
+        raise ValueError(f"{value!r} is no rate; write it like 60/min, 5/s, 1000/h or off")
+    return {"count": int(found[1]), "per": found[2]}
+
+
 def _check_networks(values: list[str]) -> list[str]:
     for value in values:
         try:
@@ -165,6 +196,7 @@ Durations = Annotated[
 ]
 Networks = Annotated[list[str], BeforeValidator(_split), AfterValidator(_check_networks), NoDecode]
 Numbers = Annotated[list[int], BeforeValidator(_split), NoDecode]
+Rate = Annotated[RatePerTime, BeforeValidator(_split_rate), PlainSerializer(str), NoDecode]
 Texts = Annotated[list[str], BeforeValidator(_split), NoDecode]
 Capacities = Annotated[dict[str, int], BeforeValidator(_pairs_like("9999=1000")), NoDecode]
 Severities = Annotated[

@@ -39,6 +39,7 @@ from ofd_gateway.setting_values import (
     format_duration,
     parse_duration,
 )
+from ofd_gateway.web_settings import WebSettings
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -205,6 +206,7 @@ class Settings(BaseSettings):
     fns: FnsSettings = FnsSettings()
     buyers: BuyersSettings = BuyersSettings()
     sms: SmsSettings = SmsSettings()
+    web: WebSettings = WebSettings()
     logs: LogSettings = LogSettings()
 
     @classmethod

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import asyncpg
 import pytest
 import pytest_asyncio
 
-from ofd_gateway.storage import documents, intake_statements
+from ofd_gateway.storage import documents, intake_statements, receipts
 from tests.postgres import Server, servers
 from tests.storage.arrivals import NOW
 
@@ -110,6 +110,17 @@ async def test_one_document_is_found_by_its_key(filled: asyncpg.Connection[async
     found = await nodes(filled, documents._GET, FN, 10, None)
     assert scanned_whole(found) == []
     assert rows_read(found) <= 2
+
+
+@pytest.mark.parametrize(("fn", "fd"), [(FN, 10), (FN, 10_000), ("0000000000000000", 0)], ids=["there", "fd", "fn"])
+async def test_a_receipt_is_found_by_whole_keys(filled: asyncpg.Connection[asyncpg.Record], fn: str, fd: int) -> None:
+    """No part of an FN's documents is read but the one asked for: how many there are is nobody's business."""
+    found = await nodes(filled, receipts._FIND, fn, fd, [3, 31, 4, 41], datetime(2026, 1, 1), 1, 1, 1)
+    assert scanned_whole(found) == []
+    assert rows_read(found) <= 4
+    conditions = [node["Index Cond"] for node in found if node.get("Relation Name", "").startswith("documents")]
+    assert len(conditions) == 1
+    assert all(f"({column} = " in conditions[0] for column in ("fn", "generation", "fd"))
 
 
 async def test_repeats_are_found_by_their_keys(filled: asyncpg.Connection[asyncpg.Record]) -> None:

@@ -21,6 +21,7 @@ from ofd_gateway.storage.letter_groups import LetterPlanner, OperatorRecipient
 from ofd_gateway.storage.letters import LetterStore
 from ofd_gateway.storage.migrations import migrate
 from ofd_gateway.storage.packages import Package, PackageBook
+from ofd_gateway.storage.receipts import ReceiptStore, StoredReceipt
 from ofd_gateway.storage.registers import RegisterBook, RegisterRecord, RegisterSettings
 from ofd_gateway.storage.service_runs import ServiceRuns
 
@@ -46,12 +47,14 @@ __all__ = [
     "Package",
     "PackageBook",
     "QuarantineRecord",
+    "ReceiptStore",
     "RegisterBook",
     "RegisterRecord",
     "RegisterSettings",
     "SchemaMismatch",
     "ServiceRuns",
     "StoreFailed",
+    "StoredReceipt",
     "Watching",
     "dsn_for_command",
     "masked_dsn",

@@ -13,9 +13,10 @@ from starlette.routing import Route
 
 if TYPE_CHECKING:
     import socket
-    from collections.abc import Awaitable, Callable, Iterator
+    from collections.abc import Awaitable, Callable, Iterator, Sequence
 
     from starlette.requests import Request
+    from starlette.routing import BaseRoute
 
     from ofd_gateway.metrics import Metrics
 
@@ -24,8 +25,10 @@ __all__ = ["HttpServer", "health_app"]
 _METRICS_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
 
 
-def health_app(*, metrics: Metrics, check_ready: Callable[[], Awaitable[str | None]]) -> Starlette:
-    """The application with `/healthz`, `/readyz` and `/metrics`.
+def health_app(
+    *, metrics: Metrics, check_ready: Callable[[], Awaitable[str | None]], routes: Sequence[BaseRoute] = ()
+) -> Starlette:
+    """The application with `/healthz`, `/readyz` and `/metrics`, and with further routes.
 
     `check_ready` returns None when the gateway can store documents, otherwise the reason why it cannot.
     """
@@ -43,7 +46,7 @@ def health_app(*, metrics: Metrics, check_ready: Callable[[], Awaitable[str | No
         return Response(metrics.render(), headers={"content-type": _METRICS_TYPE})
 
     return Starlette(
-        routes=[Route("/healthz", healthz), Route("/readyz", readyz), Route("/metrics", show_metrics)],
+        routes=[Route("/healthz", healthz), Route("/readyz", readyz), Route("/metrics", show_metrics), *routes],
     )
 
 
@@ -56,11 +59,30 @@ class _Uvicorn(uvicorn.Server):
 
 
 class HttpServer:
-    """Runs an ASGI application on a bound socket until it is told to stop."""
+    """Runs an ASGI application on a bound socket until it is told to stop.
 
-    def __init__(self, app: Any, sock: socket.socket) -> None:
+    The peer of a request is that of its connection: whose `X-Forwarded-For` is believed is for the application to say.
+    `http_protocol` is uvicorn's own or a subclass of it; idle connections are closed after `keep_alive_s`.
+    """
+
+    def __init__(
+        self,
+        app: Any,
+        sock: socket.socket,
+        *,
+        http_protocol: type[asyncio.Protocol] | None = None,
+        keep_alive_s: int = 5,
+    ) -> None:
         config = uvicorn.Config(
-            app, lifespan="off", log_config=None, access_log=False, timeout_graceful_shutdown=1, server_header=False
+            app,
+            http=http_protocol or "auto",
+            lifespan="off",
+            log_config=None,
+            access_log=False,
+            timeout_graceful_shutdown=1,
+            timeout_keep_alive=keep_alive_s,
+            server_header=False,
+            proxy_headers=False,
         )
         self._server = _Uvicorn(config)
         self._sock = sock

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import unicodedata
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Final
+
+from ofd_gateway.plain_text import clean
 
 if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
@@ -16,22 +17,13 @@ __all__ = ["LANGUAGES", "clean", "day_text", "language_of", "moment_text", "numb
 LANGUAGES: Final = ("ru", "en")
 """Languages of letters; the first is that of whoever asks for another one."""
 
-_LONGEST: Final = 300
 _UNKNOWN: Final = "–"
-_STEERING: Final = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 
 
 def language_of(locale: str) -> str:
     """The language of letters for a locale such as `ru`, `en` or `en_US`."""
     asked = locale[:2].lower()
     return asked if asked in LANGUAGES else LANGUAGES[0]
-
-
-def clean(text: str, longest: int = _LONGEST) -> str:
-    """One line without anything that steers a terminal, a mail header or the direction of writing."""
-    plain = "".join(" " if unicodedata.category(sign) in _STEERING else sign for sign in text)
-    line = " ".join(plain.split())
-    return line if len(line) <= longest else line[: longest - 1] + "…"
 
 
 def day_text(value: object, place: ZoneInfo) -> str:

@@ -1,0 +1,64 @@
+"""What the processes of a gateway use: CPU and memory, out of /proc (Linux)."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Final
+
+__all__ = ["cpu_seconds", "cpu_seconds_by_kind", "resident_bytes", "resident_bytes_of_gateway"]
+
+_TICKS_PER_SECOND: Final = os.sysconf("SC_CLK_TCK")
+_USER_TICKS, _SYSTEM_TICKS, _PARENT = 11, 12, 1
+
+
+def cpu_seconds(pid: int) -> float:
+    """User and system seconds of one process."""
+    fields = _stat(pid)
+    return (int(fields[_USER_TICKS]) + int(fields[_SYSTEM_TICKS])) / _TICKS_PER_SECOND
+
+
+def cpu_seconds_by_kind(pid: int) -> dict[str, float]:
+    """The same for a gateway and all its children: `gateway` (workers included) and `database`."""
+    used = {"gateway": 0.0, "database": 0.0}
+    for process in [pid, *_descendants(pid)]:
+        try:
+            used["database" if _is_database(process) else "gateway"] += cpu_seconds(process)
+        except OSError:
+            continue
+    return used
+
+
+def resident_bytes_of_gateway(pid: int) -> int:
+    """Resident memory of a gateway and its workers, without the database."""
+    return sum(resident_bytes(process) for process in [pid, *_descendants(pid)] if not _is_database(process))
+
+
+def resident_bytes(pid: int) -> int:
+    """Resident memory of one process."""
+    pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE")
+
+
+def _is_database(pid: int) -> bool:
+    return b"postgres" in Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")[0]
+
+
+def _descendants(pid: int) -> list[int]:
+    children: dict[int, list[int]] = {}
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdecimal():
+            try:
+                children.setdefault(int(_stat(int(entry.name))[_PARENT]), []).append(int(entry.name))
+            except OSError:
+                continue
+    found, queue = [], [pid]
+    while queue:
+        for child in children.get(queue.pop(), []):
+            found.append(child)
+            queue.append(child)
+    return found
+
+
+def _stat(pid: int) -> list[str]:
+    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()

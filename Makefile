@@ -37,6 +37,7 @@ format: setup ## format the code and mend what ruff can mend
 docs: setup ## write the generated pages anew: commands, formats, JSON Schemas, OpenAPI, the Wireshark dissector
 	$(BIN)/python scripts/document_commands.py
 	$(BIN)/python scripts/generate_ffd_docs.py
+	$(BIN)/python scripts/document_api.py
 	$(BIN)/python scripts/generate_fns_openapi.py
 	$(BIN)/python scripts/generate_wireshark.py
 

@@ -21,7 +21,7 @@ from ofd_gateway.alerts.reporting import AlertReporter
 from ofd_gateway.clock import SystemClock
 from ofd_gateway.crypto import EmulatorCrypto
 from ofd_gateway.errors import OfdGatewayError
-from ofd_gateway.intake import Batcher, IntakeServer, Limits, QuarantineWriter, Reader, TrustedBalancers
+from ofd_gateway.intake import Batcher, Faults, IntakeServer, Limits, QuarantineWriter, Reader, TrustedBalancers
 from ofd_gateway.keys import load_or_create_key
 from ofd_gateway.ledger import Ledger
 from ofd_gateway.logs import configure_logs
@@ -30,31 +30,57 @@ from ofd_gateway.signals import ServiceSignals, WorkerSignals, wait_for_either
 from ofd_gateway.sockets import address_text, bind_socket
 from ofd_gateway.storage import (
     CONNECTION_ERRORS,
+    BuyerArchive,
+    BuyerErasure,
+    BuyerMailStore,
+    BuyerQueue,
     Database,
     DatabaseError,
     DeadlineStore,
     Directory,
     DocumentStore,
     EmbeddedPostgres,
+    FaultBook,
+    Feed,
     LetterPlanner,
     LetterStore,
     OperatorRecipient,
     Outboxes,
     ReceiptStore,
+    RegisterBook,
     ServiceRuns,
+    SmsStore,
     Watching,
     masked_dsn,
     migrate,
 )
+from ofd_gateway.storage.alerts import AlertBook
 from ofd_gateway.systemd import ServiceManager
-from ofd_gateway.web import HttpServer, RateLimiter, ReceiptPages, TrustedProxies, health_app
+from ofd_gateway.web import (
+    Arrivals,
+    DocumentRoutes,
+    FaultRoutes,
+    HttpServer,
+    RateLimiter,
+    ReceiptPages,
+    RegisterRoutes,
+    StreamRoutes,
+    TrustedProxies,
+    api_routes,
+    health_app,
+    is_loopback,
+)
 from ofd_gateway.workers import WorkerCrashLoop, WorkerPool
 
 if TYPE_CHECKING:
     import socket
-    from collections.abc import Callable, Coroutine
+    from collections.abc import Awaitable, Callable, Coroutine
+
+    from starlette.routing import Mount
 
     from ofd_gateway.alerts.mailer import Transport
+    from ofd_gateway.buyers.service import BuyerService
+    from ofd_gateway.buyers.smpp.session import OnMessage, SmppSession
     from ofd_gateway.clock import Clock
     from ofd_gateway.metrics import Metrics
     from ofd_gateway.settings import Settings
@@ -77,6 +103,8 @@ EXIT_DATABASE = 3
 
 _READY_TIMEOUT_S = 2.0
 _PRIVATE = 0o077
+_BUYER_CONNECTIONS = 6
+"""For planning, the lock of the sender of messages, and what is noted beside them."""
 _GC_THRESHOLDS = (50_000, 20, 20)
 
 
@@ -179,6 +207,9 @@ async def run_gateway(
             log.info("database.migrated", migration=name)
         database = await Database.connect(dsn)
         stack.push_async_callback(database.close)
+        if await Feed(database).begin():
+            log.info("stream.era_began")
+        await FaultBook(database).switch(settings.faults.parsed() if settings.faults.enabled else None, clock.now())
         runs = ServiceRuns(database)
         await runs.start(clock.now())
         metrics.database_up.set(1)
@@ -194,11 +225,24 @@ async def run_gateway(
         deadlines = Deadlines(
             DeadlineStore(database, directory, settings.alerts.incidents(), reporter), clock, CONNECTION_ERRORS
         )
+        kept_busy = settings.smtp.parallel if settings.buyers_by_email else 0
+        desk = await Database.connect(
+            dsn, application_name="ofd-gateway buyers", pool_size=kept_busy + _BUYER_CONNECTIONS
+        )
+        stack.push_async_callback(desk.close)
+        buyers = _buyers(settings, desk, directory, reporter, http_socket, metrics=metrics, clock=clock)
         readiness = _Readiness(database)
         stack.callback(readiness.close)
         shown = await Database.connect(dsn, application_name="ofd-gateway web")
         stack.push_async_callback(shown.close)
-        routes = _receipt_pages(settings, shown, metrics).routes()
+        crypto = EmulatorCrypto(load_or_create_key(settings.state_dir))
+        faults = Faults(FaultBook(database), crypto, clock, metrics) if settings.faults.enabled else None
+        arrivals = Arrivals(Feed(shown), max_waiters=settings.web.max_waiters, max_streams=settings.web.max_streams)
+        on_loopback = is_loopback(http_socket.getsockname()[0])
+        routes = [
+            *_receipt_pages(settings, shown, metrics).routes(),
+            *_api(settings, shown, directory, arrivals, faults, clock, on_loopback=on_loopback),
+        ]
         http = HttpServer(health_app(metrics=metrics, check_ready=readiness, routes=routes), http_socket)
 
         async with asyncio.TaskGroup() as tasks:
@@ -207,6 +251,8 @@ async def run_gateway(
                 tasks.create_task(directory.keep_fresh(database)),
                 tasks.create_task(deadlines.run()),
                 tasks.create_task(mailer.run()),
+                tasks.create_task(arrivals.run()),
+                tasks.create_task(buyers.run()),
             ]
             if embedded is not None:
                 endless.append(tasks.create_task(embedded.watch()))
@@ -228,7 +274,15 @@ async def run_gateway(
             else:
                 watching = Watching(directory, reporter)
                 registers = await _serve_registers(
-                    settings, database, sockets[0], watching, metrics=metrics, clock=clock, tasks=tasks
+                    settings,
+                    database,
+                    sockets[0],
+                    watching,
+                    faults=faults,
+                    metrics=metrics,
+                    clock=clock,
+                    tasks=tasks,
+                    on_committed=arrivals.hint,
                 )
                 endless.append(tasks.create_task(_decline_whenever(replace)))
                 end_registers = registers.end
@@ -243,6 +297,7 @@ async def run_gateway(
             log.info("gateway.stopping")
             manager.stopping()
             await end_registers()
+            arrivals.close()
             http.stop()
             for task in endless:
                 task.cancel()
@@ -266,10 +321,12 @@ async def run_worker(
         stack.push_async_callback(database.close)
         directory = await _directory(settings, database)
         watching = Watching(directory, AlertReporter(metrics))
+        crypto = EmulatorCrypto(load_or_create_key(settings.state_dir))
+        faults = Faults(FaultBook(database), crypto, clock, metrics) if settings.faults.enabled else None
         async with asyncio.TaskGroup() as tasks:
             freshness = tasks.create_task(directory.keep_fresh(database))
             registers = await _serve_registers(
-                settings, database, sock, watching, metrics=metrics, clock=clock, tasks=tasks
+                settings, database, sock, watching, faults=faults, metrics=metrics, clock=clock, tasks=tasks
             )
             on_ready()
             await wait_for_either(signals.stop.wait(), signals.drain.wait())
@@ -307,26 +364,37 @@ def _mailer(settings: Settings, database: Database, directory: Directory, *, met
         notices=directory.notices,
         incident=alerts.incidents(),
     )
-    transport: Transport = Maildir(settings.state_dir / "mail")
-    if smtp.host:
-        transport = SmtpServer(
-            smtp.host,
-            smtp.port,
-            tls=smtp.tls,
-            user=smtp.user,
-            password=smtp.password,
-            timeout_s=smtp.timeout.total_seconds(),
-        )
     return Mailer(
         planner,
         LetterStore(database, directory.notices),
-        transport,
+        _mail_transport(settings),
         clock,
         metrics,
         sender=smtp.sender,
         retry=smtp.retry(),
         parallel=smtp.parallel,
     )
+
+
+def _api(
+    settings: Settings,
+    database: Database,
+    directory: Directory,
+    arrivals: Arrivals,
+    faults: Faults | None,
+    clock: Clock,
+    *,
+    on_loopback: bool,
+) -> list[Mount]:
+    """The HTTP API. Faults of other processes' registers are noticed by these processes themselves."""
+    names = settings.ffd.names
+    documents = DocumentRoutes(DocumentStore(database), arrivals, clock, names)
+    stream = StreamRoutes(Feed(database), arrivals, names)
+    registers = RegisterRoutes(RegisterBook(database), AlertBook(database), directory, clock)
+    on_change = faults.refresh if faults is not None and settings.workers == 1 else None
+    spoiling = FaultRoutes(FaultBook(database), clock, on_change)
+    routes = [*documents.routes(), *stream.routes(), *registers.routes(), *spoiling.routes()]
+    return api_routes(routes, token=settings.web.token, on_loopback=on_loopback)
 
 
 def _receipt_pages(settings: Settings, database: Database, metrics: Metrics) -> ReceiptPages:
@@ -339,6 +407,91 @@ def _receipt_pages(settings: Settings, database: Database, metrics: Metrics) -> 
         operator_name=settings.ofd.name,
         names=settings.ffd.names,
     )
+
+
+def _mail_transport(settings: Settings) -> Transport:
+    smtp = settings.smtp
+    if not smtp.host:
+        return Maildir(settings.state_dir / "mail")
+    return SmtpServer(
+        smtp.host,
+        smtp.port,
+        tls=smtp.tls,
+        user=smtp.user,
+        password=smtp.password,
+        timeout_s=smtp.timeout.total_seconds(),
+    )
+
+
+def _buyers(
+    settings: Settings,
+    database: Database,
+    directory: Directory,
+    reporter: AlertReporter,
+    http_socket: socket.socket,
+    *,
+    metrics: Metrics,
+    clock: Clock,
+) -> BuyerService:
+    from ofd_gateway.buyers.loop import Pace
+    from ofd_gateway.buyers.mailing import ReceiptMailer
+    from ofd_gateway.buyers.plan import PlanParameters
+    from ofd_gateway.buyers.planner import ReceiptPlanner
+    from ofd_gateway.buyers.service import BuyerService
+    from ofd_gateway.buyers.texting import Texter
+    from ofd_gateway.buyers.writer import ReceiptWriter
+
+    smtp, sms = settings.smtp, settings.sms
+    pace = Pace(clock)
+    writer = ReceiptWriter(
+        sender=smtp.sender,
+        sender_name=settings.ofd.name,
+        base_url=settings.web.base_url(address_text(http_socket)),
+    )
+    planner = mailer = texter = None
+    if settings.buyers_on:
+        planner = ReceiptPlanner(
+            BuyerQueue(database, directory, reporter),
+            BuyerArchive(database),
+            writer,
+            PlanParameters(by_email=settings.buyers_by_email, by_sms=bool(sms.host), charge_by=sms.charge_by),
+            clock,
+            metrics,
+        )
+    if settings.buyers_by_email:
+        mailer = ReceiptMailer(
+            BuyerMailStore(database), _mail_transport(settings), writer, clock, metrics, retry=smtp.retry()
+        )
+    if sms.host:
+        outbox = SmsStore(database, directory, reporter)
+        texter = Texter(outbox, _connect_sms(settings), writer, pace, metrics, sms.parameters())
+    return BuyerService(
+        pace,
+        planner,
+        mailer,
+        texter,
+        BuyerErasure(database, directory, reporter),
+        parallel=smtp.parallel,
+        keep=settings.buyers.keep_contacts,
+    )
+
+
+def _connect_sms(settings: Settings) -> Callable[[OnMessage], Awaitable[SmppSession]]:
+    import ssl
+
+    from ofd_gateway.buyers.smpp.pdu import Bind
+    from ofd_gateway.buyers.smpp.session import SmppSession
+
+    sms = settings.sms
+    bind = Bind(system_id=sms.system_id, password=sms.password)
+    tls = ssl.create_default_context() if sms.tls else None
+
+    async def connect(on_message: OnMessage) -> SmppSession:
+        return await SmppSession.open(
+            sms.host, sms.port, bind, on_message, timeout_s=sms.timeout.total_seconds(), tls=tls
+        )
+
+    return connect
 
 
 async def _directory(settings: Settings, database: Database) -> Directory:
@@ -354,12 +507,16 @@ async def _serve_registers(
     sock: socket.socket,
     watching: Watching,
     *,
+    faults: Faults | None,
     metrics: Metrics,
     clock: Clock,
     tasks: asyncio.TaskGroup,
+    on_committed: Callable[[], None] | None = None,
 ) -> _Registers:
     """Starts the registers' side; it is ended with the answers in hand still going out."""
     crypto = EmulatorCrypto(load_or_create_key(settings.state_dir))
+    if faults is not None:
+        await faults.refresh()
     policy = settings.ffd.policy()
     outboxes = Outboxes(fns=bool(settings.fns.url), buyers=settings.buyers_on)
     store = DocumentStore(database, watching=watching, outboxes=outboxes)
@@ -369,6 +526,7 @@ async def _serve_registers(
         clock,
         metrics,
         store_timeout_s=settings.intake.store_timeout.total_seconds(),
+        on_committed=on_committed,
     )
     quarantine = QuarantineWriter(store, metrics)
     intake = IntakeServer(
@@ -383,12 +541,16 @@ async def _serve_registers(
         answer_unreadable=settings.intake.undecodable == "code11",
         inventory=store if settings.intake.accept == "known" else None,
         balancers=TrustedBalancers(settings.intake.proxy_trusted) if settings.intake.proxy_protocol == "v2" else None,
+        faults=faults,
     )
     writers = [tasks.create_task(batcher.run()), tasks.create_task(quarantine.run())]
+    freshness = tasks.create_task(faults.keep_fresh()) if faults is not None else None
     await intake.start(sock)
 
     async def end() -> None:
         await intake.stop()
+        if freshness is not None:
+            freshness.cancel()
         batcher.stop()
         quarantine.stop()
         await asyncio.wait(writers)

@@ -167,17 +167,9 @@ def _render_console() -> Callable[[WrappedLogger, str, EventDict], str]:
     def render(logger: WrappedLogger, method: str, fields: EventDict) -> str:
         fields["timestamp"] = datetime.now().astimezone().strftime("%H:%M:%S.%f")[:-3]
         fields["level"] = _level(method)
-        for name, value in fields.items():
-            if isinstance(value, str) and not value.isprintable():
-                fields[name] = _printable(value)
         return str(console(logger, method, fields))
 
     return render
-
-
-def _printable(text: str) -> str:
-    """Control characters escaped: what a register sends must not steer the terminal of who reads the log."""
-    return "".join(sign if sign.isprintable() else ascii(sign)[1:-1] for sign in text)
 
 
 def _level(method: str) -> str:

@@ -104,6 +104,12 @@ class Metrics:
             ["rule"],
             registry=registry,
         )
+        self.faults_applied = Counter(
+            "ofd_gateway_faults_applied",
+            "Answers spoilt on purpose, by fault; they are not among the confirmations",
+            ["what"],
+            registry=registry,
+        )
         self.database_up = Gauge(
             "ofd_gateway_database_up",
             "1 while the database takes transactions",
@@ -127,6 +133,19 @@ class Metrics:
             "Requests for the page of a receipt by outcome: found, not_found, limited, unavailable",
             ["outcome"],
             registry=registry,
+        )
+        self.buyer_messages = Counter(
+            "ofd_gateway_buyer_messages",
+            "Messages to buyers by channel (email, sms, none) and outcome: what was planned, attempted and reported",
+            ["channel", "outcome"],
+            registry=registry,
+        )
+        self.buyer_queue = Gauge(
+            "ofd_gateway_buyer_queue",
+            "What waits on its way to buyers: receipts not looked at (unplanned), messages by channel",
+            ["waiting"],
+            registry=registry,
+            multiprocess_mode="livemax",
         )
         self.log_lines_dropped = Counter(
             "ofd_gateway_log_lines_dropped", "Log lines lost because nobody read them", registry=registry

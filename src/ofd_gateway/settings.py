@@ -23,8 +23,10 @@ from pydantic_settings import (
 )
 
 from ofd_gateway.alert_settings import AlertsSettings
+from ofd_gateway.buyer_settings import BuyersSettings, SmsSettings
 from ofd_gateway.config_file import find_config_file
 from ofd_gateway.errors import OfdGatewayError
+from ofd_gateway.fault_settings import FaultsSettings
 from ofd_gateway.setting_values import (
     EMBEDDED,
     Address,
@@ -152,20 +154,6 @@ class FnsSettings(Group):
     url: BaseUrl = Field("", description="where documents go on to, `http://host:port/path`; empty: nowhere")
 
 
-class BuyersSettings(Group):
-    """Receipts to buyers."""
-
-    email: Literal["auto", "on", "off"] = Field(
-        "auto", description="receipts to e-mail addresses; `auto`: when there is a mail server (`smtp.host`)"
-    )
-
-
-class SmsSettings(Group):
-    """The SMS centre (SMPP 3.4) that takes messages to buyers."""
-
-    host: str = Field("", description="name or address of the centre; empty: no messages are sent")
-
-
 class LogSettings(Group):
     """What is logged and how."""
 
@@ -207,6 +195,7 @@ class Settings(BaseSettings):
     buyers: BuyersSettings = BuyersSettings()
     sms: SmsSettings = SmsSettings()
     web: WebSettings = WebSettings()
+    faults: FaultsSettings = FaultsSettings()
     logs: LogSettings = LogSettings()
 
     @classmethod
@@ -223,10 +212,14 @@ class Settings(BaseSettings):
         return (init_settings, env_settings, secrets, TomlConfigSettingsSource(settings_cls))
 
     @property
+    def buyers_by_email(self) -> bool:
+        """Whether receipts go to e-mail addresses."""
+        return self.buyers.email == "on" or (self.buyers.email == "auto" and bool(self.smtp.host))
+
+    @property
     def buyers_on(self) -> bool:
         """Whether receipts go on to buyers, by whichever way."""
-        by_email = self.buyers.email == "on" or (self.buyers.email == "auto" and bool(self.smtp.host))
-        return by_email or bool(self.sms.host)
+        return self.buyers_by_email or bool(self.sms.host)
 
     def masked(self) -> dict[str, Any]:
         """The whole tree as plain values, passwords hidden."""
@@ -327,6 +320,13 @@ def _check_tables(settings: Settings) -> None:
             settings.ffd.policy()
         except PolicyError as error:
             raise SettingsError(f"ffd.severities: {error}") from None
+    if settings.faults.rules:
+        from ofd_gateway.faults import FaultError
+
+        try:
+            settings.faults.parsed()
+        except FaultError as error:
+            raise SettingsError(f"faults.rules: {error}") from None
     if "alerts" in settings.model_fields_set:
         from ofd_gateway.alerts.parameters import ParameterError
 

@@ -119,3 +119,17 @@ def test_every_alert_rule_is_documented():
     names = {rule.name for rule in RULES}
     assert names
     assert {name for name in names if f"`{name}`" not in page("alerts.md")} == set()
+
+
+def test_every_fault_and_its_keys_are_documented_and_no_other():
+    from ofd_gateway.faults import CATALOGUE, CONDITIONS, PARAMETERS
+
+    cells = re.findall(r"^\| `(\w+)` \|", page("faults.md"), re.MULTILINE)
+    assert cells == [*(what.value for what in CATALOGUE), *PARAMETERS, *CONDITIONS]
+
+
+def test_every_address_of_the_api_is_documented():
+    from ofd_gateway.web.openapi import openapi_document
+
+    named = set(re.findall(r"(/v1/[a-z/{}.]+)", page("http-api.md")))
+    assert {path for path in openapi_document()["paths"] if path not in named} == set()

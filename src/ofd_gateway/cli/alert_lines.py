@@ -25,18 +25,7 @@ _STYLES: Final = {"acked": "dim", "silenced": "dim", "resolved": "green"}
 
 def line(record: AlertRecord, now: datetime) -> dict[str, Any]:
     """The alert as `alerts list --json` prints it."""
-    return {
-        "id": record.id,
-        "type": record.type,
-        "rule": record.rule,
-        "subject": record.subject,
-        "customer": record.customer,
-        "level": record.level,
-        "state": record.state(now),
-        "opened_at": record.opened_at.isoformat(),
-        "resolved_at": None if record.resolved_at is None else record.resolved_at.isoformat(),
-        "facts": record.read_facts(),
-    }
+    return record.line(now)
 
 
 def moment(at: datetime) -> str:

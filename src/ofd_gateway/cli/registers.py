@@ -21,7 +21,7 @@ from ofd_gateway.cli.output import console, print_json, printable
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from ofd_gateway.storage import Database, Directory, RegisterRecord
+    from ofd_gateway.storage import Database, Directory
 
 __all__ = ["app"]
 
@@ -73,6 +73,7 @@ def add_register(
 ) -> None:
     """Описать кассу, с документами или без. / Describe a register, be it known from documents or not."""
     from ofd_gateway.storage import RegisterBook, RegisterSettings
+    from ofd_gateway.storage.register_lines import register_line
 
     changes = _changes(customer, service_until, timezone, name, place, serial, calendar, watch_unsold)
     settings = RegisterSettings(registration_number=values.registration_number(rnm), **changes)
@@ -80,7 +81,7 @@ def add_register(
     async def work(opened: Database, directory: Directory, now: datetime) -> dict[str, Any]:
         book = RegisterBook(opened)
         await book.add(settings, directory, now)
-        return _shown(await book.get(settings.registration_number), directory, now)
+        return register_line(await book.get(settings.registration_number), directory, now)
 
     _show(with_directory(work, config=config, database=database, state_dir=state_dir), as_json=as_json)
 
@@ -130,11 +131,12 @@ def list_registers(
 ) -> None:
     """Все кассы: состояние, ФН, что остановит. / All registers: condition, FN, what stops them next."""
     from ofd_gateway.storage import RegisterBook
+    from ofd_gateway.storage.register_lines import register_line
 
     async def work(opened: Database, directory: Directory, now: datetime) -> list[dict[str, Any]]:
         lines = []
         async for record in RegisterBook(opened).list(customer_inn=customer):
-            line = _shown(record, directory, now)
+            line = register_line(record, directory, now)
             if as_json:
                 print_json(line)
             else:
@@ -159,6 +161,7 @@ def show_register(
 ) -> None:
     """Одна касса. / One register."""
     from ofd_gateway.storage import RegisterBook
+    from ofd_gateway.storage.register_lines import register_line
 
     number = rnm or rnm_option
     if number is None:
@@ -166,7 +169,7 @@ def show_register(
 
     async def work(opened: Database, directory: Directory, now: datetime) -> dict[str, Any] | None:
         record = await RegisterBook(opened).get(number)
-        return None if record is None else _shown(record, directory, now)
+        return None if record is None else register_line(record, directory, now)
 
     line = with_directory(work, config=config, database=database, state_dir=state_dir)
     if line is None:
@@ -177,13 +180,14 @@ def show_register(
 def _change(rnm: str, changes: dict[str, Any] | None, *, as_json: bool, **where: Any) -> None:
     """`changes` None removes the register."""
     from ofd_gateway.storage import RegisterBook
+    from ofd_gateway.storage.register_lines import register_line
 
     number = values.registration_number(rnm)
 
     async def work(opened: Database, directory: Directory, now: datetime) -> dict[str, Any]:
         book = RegisterBook(opened)
         await book.change(number, {"removed_at": now} if changes is None else changes, directory, now)
-        return _shown(await book.get(number), directory, now)
+        return register_line(await book.get(number), directory, now)
 
     _show(with_directory(work, **where), as_json=as_json)
 
@@ -214,64 +218,6 @@ def _changes(
     if watch_unsold is not None:
         changes["watch_unsold"] = watch_unsold
     return changes
-
-
-def _shown(record: RegisterRecord | None, directory: Directory, now: datetime) -> dict[str, Any]:
-    """One line: what a person said, what the documents say, and what stops the register next."""
-    from ofd_gateway.alerts.facts import RegisterFacts
-    from ofd_gateway.alerts.overview import overview
-
-    if record is None:
-        return {}
-    settings, state = record.settings, record.state
-    kind, _, number = record.watch.partition(":")
-    line: dict[str, Any] = {
-        "rnm": number if kind == "rnm" else None,
-        "customer": record.customer_inn,
-        "name": settings.name if settings else None,
-        "serial": settings.serial if settings else None,
-        "place": settings.place if settings else None,
-        "timezone": settings.timezone if settings else None,
-        "calendar": settings.calendar if settings else None,
-        "service_until": settings.service_until.isoformat() if settings and settings.service_until else None,
-        "state": "unknown",
-    }
-    if state is None or not isinstance(state.facts, RegisterFacts):
-        return line
-    facts = state.facts
-    seen = overview(state, facts, now, directory.parameters_of(facts.customer or facts.user_inn))
-    return line | {
-        "serial": line["serial"] or seen.serial,
-        "place": line["place"] or seen.place,
-        "state": seen.condition.value,
-        "user": seen.user,
-        "user_inn": seen.user_inn,
-        "fn": seen.fn,
-        "fn_model": seen.fn_model,
-        "fn_expires_at": _iso(seen.fn_expires_at),
-        "fn_days_left": seen.fn_days_left,
-        "fn_fill_percent": seen.fn_fill_percent,
-        "fns": [fn.number for fn in facts.fns],
-        "last_document": seen.last_document,
-        "last_fd": seen.last_fd,
-        "last_document_at": _iso(seen.last_document_at),
-        "last_receipt_at": _iso(seen.last_receipt_at),
-        "shift": seen.shift_number,
-        "shift_open": seen.shift_open,
-        "unsent": seen.unsent,
-        "block": None
-        if seen.next_stop is None
-        else {
-            "at": seen.next_stop.at.isoformat(),
-            "days_left": seen.next_stop.days_left,
-            "cause": seen.next_stop.cause,
-        },
-        "open_alerts": sorted({f"{alert.rule} {alert.level.name}" for alert in state.open}),
-    }
-
-
-def _iso(at: datetime | None) -> str | None:
-    return None if at is None else at.isoformat()
 
 
 def _show(line: dict[str, Any], *, as_json: bool) -> None:

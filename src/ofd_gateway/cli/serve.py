@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+import tomllib
+from pathlib import Path
+from typing import Annotated, Any
 
 import typer
 
@@ -19,6 +21,12 @@ def serve(
         str | None, typer.Option(metavar="HOST:PORT", help="Health, metrics and API; port 0 takes a free one.")
     ] = None,
     workers: Annotated[int | None, typer.Option(metavar="N", help="Processes that serve registers.")] = None,
+    faults: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE", help="Apply faults on demand; FILE has [[rules]] in TOML, `-` none.", show_default=False
+        ),
+    ] = None,
     config: ConfigOption = None,
     database: DatabaseOption = None,
     state_dir: StateDirOption = None,
@@ -36,5 +44,23 @@ def serve(
         database=database,
         state_dir=state_dir,
         logs={"format": "json"} if as_json else None,
+        faults=None if faults is None else _faults(faults),
     )
     raise typer.Exit(run(settings))
+
+
+def _faults(file: Path) -> dict[str, Any]:
+    """The settings that a file of faults stands for."""
+    from ofd_gateway.settings import SettingsError
+
+    if str(file) == "-":
+        return {"enabled": True}
+    try:
+        tree = tomllib.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise SettingsError(f"--faults {file}: {error}") from None
+    if tree.keys() - {"rules"}:
+        raise SettingsError(
+            f"--faults {file}: {', '.join(sorted(tree.keys() - {'rules'}))}: only [[rules]] belong here"
+        )
+    return {"enabled": True, "rules": tree.get("rules", [])}

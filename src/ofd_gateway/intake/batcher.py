@@ -12,7 +12,7 @@ import structlog
 from ofd_gateway.storage import StoreFailed
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from datetime import datetime
 
     from ofd_gateway.clock import Clock
@@ -74,6 +74,7 @@ class Batcher:
         *,
         max_batch: int = 500,
         store_timeout_s: float = 5.0,
+        on_committed: Callable[[], None] | None = None,
     ) -> None:
         self._store = store
         self._ledger = ledger
@@ -81,6 +82,7 @@ class Batcher:
         self._metrics = metrics
         self._max_batch = max_batch
         self._store_timeout_s = store_timeout_s
+        self._on_committed = on_committed
         self._queue: deque[_Waiting] = deque()
         self._wake = asyncio.Event()
         self._stopping = False
@@ -147,6 +149,8 @@ class Batcher:
                 waiting.waiter.stored(decision, commit_s)
             except Exception:  # noqa: BLE001  one connection's failure must not cost the others their answers
                 self._log.exception("confirmation.failed", fn=decision.arrival.container.fn)
+        if self._on_committed is not None:
+            self._on_committed()
 
     def _failed(self, error: StoreFailed) -> None:
         self._metrics.store_failures.labels(error.committed).inc()

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import socket
+import struct
 import time
 from typing import TYPE_CHECKING, Any, Literal, assert_never, cast
 
 import structlog
 
+from ofd_gateway.faults import Ending, Honest
 from ofd_gateway.intake.proxies import ProxyPreface
 from ofd_gateway.intake.reading import Unreadable
 from ofd_gateway.ledger import Arrival, QuarantineRow, Verdict
@@ -26,6 +29,9 @@ from ofd_gateway.protocol import (
 )
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
+    from ofd_gateway.crypto import Signs
     from ofd_gateway.intake.proxies import TrustedBalancers
     from ofd_gateway.intake.server import IntakeServer
     from ofd_gateway.ledger import Decision
@@ -144,12 +150,66 @@ class RegisterConnection(asyncio.Protocol):
 
     def stored(self, decision: Decision, commit_s: float) -> None:
         """Confirms what the transaction has committed."""
+        faults, message = self._intake.faults, self._in_flight
+        is_taken = (
+            faults is not None
+            and message is not None
+            and message.header.expects_answer
+            and faults.take(self, decision, commit_s, message.header.version)
+        )
+        if not is_taken:
+            self.answer_honestly(decision, commit_s)
+
+    def answer_honestly(self, decision: Decision, commit_s: float) -> bytes:
+        """Ends the message in flight with its confirmation, and gives the bytes sent."""
         message = self._in_flight
         self._in_flight = None
-        sent = False
+        sent = b""
         if message is not None and self._transport is not None and not self._closing:
             sent = self._answer(message, decision)
-        self._record(decision, commit_s, sent=sent)
+        self._record(decision, commit_s, sent=bool(sent))
+        self._resume()
+        return sent
+
+    def honest_answer(self, decision: Decision, previous: bytes | None) -> Honest | None:
+        """The confirmation of the message in flight, unsent; None when there is nobody to send it to."""
+        message = self._in_flight
+        if message is None or self._transport is None or self._closing:
+            return None
+        confirmed_at = self._intake.clock.now()
+        code, bits, signs = decision.response_code, decision.operator_message, decision.signs
+        return Honest(
+            wire=self._confirmation(message, code, bits, signs, confirmed_at),
+            operator_inn=self._intake.operator_inn,
+            fn=message.container.fn,
+            fd=message.container.fd,
+            message_sign=message.container.message_sign,
+            confirmed_at=confirmed_at,
+            response_code=code,
+            operator_message=bits,
+            signs=signs,
+            previous=previous,
+        )
+
+    def put(self, data: bytes) -> bool:
+        """Writes to the peer; False when it has gone."""
+        if self._transport is None or self._closing:
+            return False
+        self._transport.write(data)
+        return True
+
+    def note_fault(self, decision: Decision, commit_s: float, *, fault: int, sent: bool) -> None:
+        """Counts and logs the stored document before its answer is spoilt on purpose, however long that takes."""
+        self._record(decision, commit_s, sent=sent, fault=fault)
+
+    def end_fault(self, ending: Ending) -> None:
+        """Ends the message in flight, whose answer was spoilt on purpose."""
+        self._in_flight = None
+        if self._transport is not None and ending is Ending.RESET:
+            _reset(self._transport)
+            self._closing = True
+        elif ending is Ending.CLOSE:
+            self._close()
         self._resume()
 
     def unstored(self, reason: Literal["not_committed", "unknown"]) -> None:
@@ -181,7 +241,7 @@ class RegisterConnection(asyncio.Protocol):
             response_code=NOT_RECOGNISED,
             operator_message=0,
         )
-        self._send(message, NOT_RECOGNISED, 0, signs.operator_sign, signs.trailer)
+        self._send(message, NOT_RECOGNISED, 0, signs)
         self._logger().info(
             "message.answered_unread",
             fn=container.fn,
@@ -377,43 +437,38 @@ class RegisterConnection(asyncio.Protocol):
         self._intake.metrics.messages.labels("service").inc()
         self._logger().info("service.answered", fn=event.header.fn)
 
-    def _answer(self, message: MessageReceived, decision: Decision) -> bool:
+    def _answer(self, message: MessageReceived, decision: Decision) -> bytes:
         if not message.header.expects_answer:
             self._protocol.skip_answer()
-            return False
-        self._send(
-            message,
-            decision.response_code,
-            decision.operator_message,
-            decision.signs.operator_sign,
-            decision.signs.trailer,
-        )
-        return True
+            return b""
+        return self._send(message, decision.response_code, decision.operator_message, decision.signs)
 
-    def _send(
-        self, message: MessageReceived, code: int, operator_message: int, operator_sign: bytes, trailer: bytes
-    ) -> None:
-        from ofd_gateway.crypto import Signs
-
+    def _send(self, message: MessageReceived, code: int, operator_message: int, signs: Signs) -> bytes:
         intake = self._intake
-        container = message.container
-        body = confirmation_body(
-            operator_inn=intake.operator_inn,
-            operator_sign=operator_sign,
-            fn=container.fn,
-            fd=container.fd,
-            confirmed_at=intake.clock.now(),
-            response_code=code,
-            operator_message=operator_message,
-        )
-        signs = Signs(operator_sign=operator_sign, trailer=trailer)
-        answer = self._protocol.confirm(intake.crypto.wrap(body=body, fn=container.fn, fd=container.fd, signs=signs))
+        answer = self._confirmation(message, code, operator_message, signs, intake.clock.now())
         if self._transport is not None:
             self._transport.write(answer)
         intake.metrics.confirmations.labels(str(code)).inc()
         intake.metrics.confirmation_seconds.observe(time.monotonic() - self._received_at_s)
+        return answer
 
-    def _record(self, decision: Decision, commit_s: float, *, sent: bool) -> None:
+    def _confirmation(
+        self, message: MessageReceived, code: int, operator_message: int, signs: Signs, confirmed_at: datetime
+    ) -> bytes:
+        intake = self._intake
+        container = message.container
+        body = confirmation_body(
+            operator_inn=intake.operator_inn,
+            operator_sign=signs.operator_sign,
+            fn=container.fn,
+            fd=container.fd,
+            confirmed_at=confirmed_at,
+            response_code=code,
+            operator_message=operator_message,
+        )
+        return self._protocol.confirm(intake.crypto.wrap(body=body, fn=container.fn, fd=container.fd, signs=signs))
+
+    def _record(self, decision: Decision, commit_s: float, *, sent: bool, fault: int | None = None) -> None:
         metrics = self._intake.metrics
         arrival = decision.arrival
         document = arrival.document
@@ -431,6 +486,8 @@ class RegisterConnection(asyncio.Protocol):
             "commit_ms": round(commit_s * 1000, 2),
             "total_ms": round((time.monotonic() - self._received_at_s) * 1000, 2),
         }
+        if fault is not None:
+            fields["fault"] = fault
         if decision.verdict is Verdict.ACCEPTED:
             metrics.documents.labels(document.kind, document.ffd).inc()
             if decision.violations:
@@ -505,6 +562,14 @@ class RegisterConnection(asyncio.Protocol):
 def _peer_host(transport: asyncio.Transport | None) -> str:
     name = None if transport is None else transport.get_extra_info("peername")
     return str(name[0]) if isinstance(name, tuple) and name else ""
+
+
+def _reset(transport: asyncio.Transport) -> None:
+    """Drops the connection so that the peer gets a reset (RST) instead of an end."""
+    sock = transport.get_extra_info("socket")
+    if sock is not None:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    transport.abort()
 
 
 def _peer_name(transport: asyncio.Transport) -> str:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from ofd_gateway.clock import Clock
     from ofd_gateway.crypto import CryptoModule
     from ofd_gateway.intake.batcher import Batcher
+    from ofd_gateway.intake.faults import Faults
     from ofd_gateway.intake.limits import Limits
     from ofd_gateway.intake.proxies import TrustedBalancers
     from ofd_gateway.intake.quarantine import QuarantineWriter
@@ -56,6 +57,7 @@ class IntakeServer:
         answer_unreadable: bool = False,
         inventory: Inventory | None = None,
         balancers: TrustedBalancers | None = None,
+        faults: Faults | None = None,
     ) -> None:
         self.batcher = batcher
         self.quarantine = quarantine
@@ -67,6 +69,7 @@ class IntakeServer:
         self.operator_inn = operator_inn
         self.answer_unreadable = answer_unreadable
         self.balancers = balancers
+        self.faults = faults
         self.loop = asyncio.get_running_loop()
         self._inventory = inventory
         self._known: dict[str, None] = {}
@@ -106,6 +109,8 @@ class IntakeServer:
             await asyncio.sleep(0.01)
         for connection in list(self._connections):
             connection.abort()
+        if self.faults is not None:
+            await self.faults.stop()
         for question in list(self._questions):
             question.cancel()
 

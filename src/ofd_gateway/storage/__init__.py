@@ -1,12 +1,17 @@
 """PostgreSQL: the embedded server, migrations, and the only SQL of the project."""
 
+from ofd_gateway.storage.buyer_archive import BuyerArchive, BuyerMessage
+from ofd_gateway.storage.buyer_erasure import BuyerErasure
+from ofd_gateway.storage.buyer_mail import BuyerMailStore
+from ofd_gateway.storage.buyer_queue import BuyerQueue
+from ofd_gateway.storage.buyer_sms import SmsStore
 from ofd_gateway.storage.command import dsn_for_command, open_for_command
 from ofd_gateway.storage.commit import Outboxes, Watching
 from ofd_gateway.storage.customers import Customer, CustomerBook
 from ofd_gateway.storage.database import CONNECTION_ERRORS, Database, masked_dsn
 from ofd_gateway.storage.deadlines import DeadlineStore
 from ofd_gateway.storage.directory import Directory
-from ofd_gateway.storage.documents import DocumentRecord, DocumentStore, QuarantineRecord
+from ofd_gateway.storage.documents import ArrivalKey, DocumentRecord, DocumentStore, QuarantineRecord
 from ofd_gateway.storage.embedded import EmbeddedPostgres, running_dsn
 from ofd_gateway.storage.errors import (
     DatabaseBusy,
@@ -17,6 +22,9 @@ from ofd_gateway.storage.errors import (
     SchemaMismatch,
     StoreFailed,
 )
+from ofd_gateway.storage.faults import FaultBook, FaultRecord, FaultsOff, FaultUnknown
+from ofd_gateway.storage.feed import BEGINNING, Feed
+from ofd_gateway.storage.feed_cursor import Cursor, CursorUnreadable, FeedKey, Horizon, read_cursor, spell_cursor
 from ofd_gateway.storage.letter_groups import LetterPlanner, OperatorRecipient
 from ofd_gateway.storage.letters import LetterStore
 from ofd_gateway.storage.migrations import migrate
@@ -26,7 +34,16 @@ from ofd_gateway.storage.registers import RegisterBook, RegisterRecord, Register
 from ofd_gateway.storage.service_runs import ServiceRuns
 
 __all__ = [
+    "BEGINNING",
     "CONNECTION_ERRORS",
+    "ArrivalKey",
+    "BuyerArchive",
+    "BuyerErasure",
+    "BuyerMailStore",
+    "BuyerMessage",
+    "BuyerQueue",
+    "Cursor",
+    "CursorUnreadable",
     "Customer",
     "CustomerBook",
     "Database",
@@ -39,6 +56,13 @@ __all__ = [
     "DocumentRecord",
     "DocumentStore",
     "EmbeddedPostgres",
+    "FaultBook",
+    "FaultRecord",
+    "FaultUnknown",
+    "FaultsOff",
+    "Feed",
+    "FeedKey",
+    "Horizon",
     "LetterPlanner",
     "LetterStore",
     "MigrationChanged",
@@ -53,6 +77,7 @@ __all__ = [
     "RegisterSettings",
     "SchemaMismatch",
     "ServiceRuns",
+    "SmsStore",
     "StoreFailed",
     "StoredReceipt",
     "Watching",
@@ -60,5 +85,7 @@ __all__ = [
     "masked_dsn",
     "migrate",
     "open_for_command",
+    "read_cursor",
     "running_dsn",
+    "spell_cursor",
 ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextlib import asynccontextmanager
 from datetime import datetime
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
@@ -121,6 +121,21 @@ class AlertRecord(msgspec.Struct, frozen=True, kw_only=True):
             silenced_until=self.silenced_until,
             momentary=self.rule in _MOMENTARY,
         )
+
+    def line(self, now: datetime) -> dict[str, Any]:
+        """The alert as `alerts list --json` and the HTTP API show it."""
+        return {
+            "id": self.id,
+            "type": self.type,
+            "rule": self.rule,
+            "subject": self.subject,
+            "customer": self.customer,
+            "level": self.level,
+            "state": self.state(now),
+            "opened_at": self.opened_at.isoformat(),
+            "resolved_at": None if self.resolved_at is None else self.resolved_at.isoformat(),
+            "facts": self.read_facts(),
+        }
 
     def read_facts(self) -> dict[str, FactValue]:
         """The facts by name."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from datetime import datetime
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 import msgspec
 
@@ -11,25 +12,24 @@ from ofd_gateway.storage.commit import NO_OUTBOXES, CommitConnection, Outboxes
 if TYPE_CHECKING:
     import builtins
     from collections.abc import AsyncGenerator, Sequence
-    from datetime import datetime
 
     from ofd_gateway.ledger import Arrival, BatchDecision, Ledger, QuarantineRow
     from ofd_gateway.storage.commit import Watching
     from ofd_gateway.storage.database import Database
 
-__all__ = ["DocumentRecord", "DocumentStore", "QuarantineRecord"]
+__all__ = ["COLUMNS", "ArrivalKey", "DocumentRecord", "DocumentStore", "QuarantineRecord"]
 
 _STATEMENT_TIMEOUT_S: Final = 10.0
 _PREFETCH: Final = 500
 
-_COLUMNS: Final = """
+COLUMNS: Final = """
 SELECT fn, generation, fd, document_code, ffd, response_code, operator_message, received_at, issued_at_local,
        registration_number, user_inn, shift_number, receipt_number, total_kopecks, fiscal_sign, peer, session_version,
        message_sign, operator_sign, trailer, violations::text AS violations, container
 FROM documents
 """
 _LIST_ALL: Final = (
-    _COLUMNS
+    COLUMNS
     + """
 WHERE ($1::text IS NULL OR fn = $1) AND ($2::smallint[] IS NULL OR document_code = ANY($2))
   AND ($3::timestamptz IS NULL OR received_at >= $3)
@@ -37,7 +37,7 @@ ORDER BY received_at, fn, generation, fd
 """
 )
 _LIST_LATEST: Final = (
-    _COLUMNS
+    COLUMNS
     + """
 WHERE ($1::text IS NULL OR fn = $1) AND ($2::smallint[] IS NULL OR document_code = ANY($2))
   AND ($3::timestamptz IS NULL OR received_at >= $3)
@@ -46,7 +46,15 @@ LIMIT $4
 """
 )
 _GET: Final = (
-    _COLUMNS + "WHERE fn = $1 AND fd = $2 AND ($3::int IS NULL OR generation = $3) ORDER BY generation DESC LIMIT 1"
+    COLUMNS + "WHERE fn = $1 AND fd = $2 AND ($3::int IS NULL OR generation = $3) ORDER BY generation DESC LIMIT 1"
+)
+_PAGE: Final = (
+    COLUMNS
+    + """
+WHERE ($1::text IS NULL OR fn = $1) AND ($2::smallint[] IS NULL OR document_code = ANY($2))
+  AND received_at >= $3 AND (received_at, fn, generation, fd) > ($3, $4, $5, $6)
+ORDER BY received_at, fn, generation, fd LIMIT $7
+"""
 )
 _IS_KNOWN: Final = """
 SELECT EXISTS (SELECT 1 FROM fn_states WHERE fn = $1)
@@ -100,6 +108,15 @@ class QuarantineRecord(msgspec.Struct, frozen=True, kw_only=True):
     peer: str
     connection_id: str
     raw: bytes
+
+
+class ArrivalKey(NamedTuple):
+    """The place of a document among all in the order of arrival."""
+
+    received_at: datetime
+    fn: str
+    generation: int
+    fd: int
 
 
 class DocumentStore:
@@ -157,6 +174,15 @@ class DocumentStore:
                 return
             async for row in connection.cursor(_LIST_ALL, *filters, prefetch=_PREFETCH):
                 yield DocumentRecord(**dict(row))
+
+    async def page(
+        self, *, fn: str | None, codes: Sequence[int] | None, after: ArrivalKey, limit: int
+    ) -> builtins.list[DocumentRecord]:
+        """The first documents after that place, in the order of arrival; fewer than `limit` are all."""
+        codes = None if codes is None else list(codes)
+        async with self._database.reading() as connection:
+            rows = await connection.fetch(_PAGE, fn, codes, *after, limit)
+        return [DocumentRecord(**dict(row)) for row in rows]
 
     async def get(self, fn: str, fd: int, generation: int | None = None) -> DocumentRecord | None:
         """One document, of the latest generation unless another is named."""

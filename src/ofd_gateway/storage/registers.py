@@ -60,7 +60,7 @@ FROM watches AS w
 LEFT JOIN registers AS r ON w.subject LIKE 'rnm:%' AND r.registration_number = substr(w.subject, 5)
 LEFT JOIN customers AS c ON c.inn = w.customer_inn
 WHERE w.subject NOT LIKE 'inn:%' AND ($1::text[] IS NULL OR w.subject = ANY($1::text[]))
-  AND ($2::text IS NULL OR w.customer_inn = $2)
+  AND ($2::text IS NULL OR w.customer_inn = $2) AND w.subject > $3
 ORDER BY w.subject
 """
 
@@ -152,11 +152,17 @@ class RegisterBook:
         async for record in self._records(None, customer_inn):
             yield record
 
+    async def page(self, *, customer_inn: str | None, after: str, limit: int) -> builtins.list[RegisterRecord]:
+        """The first registers in the same order whose watch comes after that one; fewer than `limit` are all."""
+        async with self._database.reading() as connection:
+            rows = await connection.fetch(f"{_LIST} LIMIT $4", None, customer_inn, after, limit)
+        return [_record(row) for row in rows]
+
     async def _records(
         self, watches: builtins.list[str] | None, customer_inn: str | None
     ) -> AsyncIterator[RegisterRecord]:
         async with self._database.reading() as connection, connection.transaction(readonly=True):
-            async for row in connection.cursor(_LIST, watches, customer_inn, prefetch=_PREFETCH):
+            async for row in connection.cursor(_LIST, watches, customer_inn, "", prefetch=_PREFETCH):
                 yield _record(row)
 
     async def _write(

@@ -393,3 +393,16 @@ def test_who_messages_come_from(sender: str) -> None:
 def test_who_messages_cannot_come_from(sender: str) -> None:
     with pytest.raises(SettingsError, match=r"sms\.sender"):
         load_settings(sms={"sender": sender})
+
+
+@pytest.mark.parametrize("text", ["203373333.37h", "0.000001s", "1h0.5ms", "999999999d"])
+def test_a_duration_reads_back_to_the_microsecond(text: str) -> None:
+    value = parse_duration(text)
+    assert isinstance(value, timedelta)
+    assert parse_duration(format_duration(value)) == value
+
+
+@pytest.mark.parametrize("text", ["9" * 5000 + "s", "9999999999d", "1e5s"])
+def test_a_duration_beyond_all_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match="duration"):
+        parse_duration(text)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import tomllib
-from datetime import timedelta
 from typing import Any, Final
 
 from pydantic import TypeAdapter, ValidationError
@@ -52,8 +51,7 @@ def _check_duration(text: str) -> None:
     except DurationError as error:
         assert str(error)
         return
-    if value:
-        assert abs(parse_duration(spell_duration(value)) - value) <= timedelta(microseconds=1)
+    assert parse_duration(spell_duration(value)) == value
 
 
 def _check_file(text: str) -> None:

@@ -10,15 +10,17 @@ import sys
 import tempfile
 import time
 from contextlib import AsyncExitStack
+from datetime import timedelta
 from typing import TYPE_CHECKING, NamedTuple
 
+import msgspec
 import structlog
 
 from ofd_gateway.alerts.deadlines import Deadlines
 from ofd_gateway.alerts.letters import Composer
 from ofd_gateway.alerts.mailer import Mailer
 from ofd_gateway.alerts.reporting import AlertReporter
-from ofd_gateway.clock import SystemClock
+from ofd_gateway.clock import SystemClock, VirtualClock, forget_clock, leave_clock
 from ofd_gateway.crypto import EmulatorCrypto
 from ofd_gateway.errors import OfdGatewayError
 from ofd_gateway.intake import Batcher, Faults, IntakeServer, Limits, QuarantineWriter, Reader, TrustedBalancers
@@ -42,6 +44,8 @@ from ofd_gateway.storage import (
     EmbeddedPostgres,
     FaultBook,
     Feed,
+    FnsEndpoint,
+    FnsOutbox,
     LetterPlanner,
     LetterStore,
     OperatorRecipient,
@@ -78,10 +82,12 @@ if TYPE_CHECKING:
 
     from starlette.routing import Mount
 
+    from ofd_gateway.alerts.fns_delay import DelayParameters
     from ofd_gateway.alerts.mailer import Transport
     from ofd_gateway.buyers.service import BuyerService
     from ofd_gateway.buyers.smpp.session import OnMessage, SmppSession
     from ofd_gateway.clock import Clock
+    from ofd_gateway.fns.exporter import Exporter
     from ofd_gateway.metrics import Metrics
     from ofd_gateway.settings import Settings
 
@@ -103,6 +109,8 @@ EXIT_DATABASE = 3
 
 _READY_TIMEOUT_S = 2.0
 _PRIVATE = 0o077
+_PROMPT_S = 5.0
+"""Real seconds within which a document has gone on, if nothing is wrong."""
 _BUYER_CONNECTIONS = 6
 """For planning, the lock of the sender of messages, and what is noted beside them."""
 _GC_THRESHOLDS = (50_000, 20, 20)
@@ -114,6 +122,7 @@ def serve(settings: Settings) -> int:
     Whatever it writes is for its own user alone (umask 077), its workers and the built-in database included.
     """
     os.umask(_PRIVATE)
+    settings = settings.anchored(SystemClock().now())
     if settings.workers == 1:
         return _run(settings, functools.partial(_serve_here, settings))
     with tempfile.TemporaryDirectory(prefix="ofd-gateway-metrics-") as directory:
@@ -155,7 +164,7 @@ def serve_worker(settings: Settings, *, dsn: str, sock: socket.socket, on_ready:
             dsn=dsn,
             sock=sock,
             metrics=metrics,
-            clock=SystemClock(),
+            clock=_clock(settings),
             signals=WorkerSignals(),
             on_ready=on_ready,
         )
@@ -165,7 +174,24 @@ def serve_worker(settings: Settings, *, dsn: str, sock: socket.socket, on_ready:
 
 async def _serve_here(settings: Settings, metrics: Metrics) -> None:
     signals = ServiceSignals()
-    await run_gateway(settings, metrics=metrics, clock=SystemClock(), stop=signals.stop, replace=signals.replace)
+    await run_gateway(settings, metrics=metrics, clock=_clock(settings), stop=signals.stop, replace=signals.replace)
+
+
+def _clock(settings: Settings) -> Clock:
+    setting = settings.clock.setting()
+    return SystemClock() if setting is None else VirtualClock(setting)
+
+
+def _share_clock(settings: Settings) -> None:
+    """Says that time is not real, and leaves the clock to the commands that use the same state directory."""
+    setting = settings.clock.setting()
+    if setting is None:
+        forget_clock(settings.state_dir)
+        return
+    leave_clock(settings.state_dir, setting)
+    structlog.get_logger().warning(
+        "clock.virtual", start=setting.start.isoformat(), rate=setting.rate, anchor=setting.anchor.isoformat()
+    )
 
 
 async def run_gateway(
@@ -196,6 +222,7 @@ async def run_gateway(
         http_socket = bind_socket(settings.http.host, settings.http.port)
         stack.callback(http_socket.close)
         load_or_create_key(settings.state_dir)
+        _share_clock(settings)
 
         embedded: EmbeddedPostgres | None = None
         dsn = settings.database
@@ -231,6 +258,7 @@ async def run_gateway(
         )
         stack.push_async_callback(desk.close)
         buyers = _buyers(settings, desk, directory, reporter, http_socket, metrics=metrics, clock=clock)
+        exporter = await _exporter(settings, dsn, directory, reporter, metrics=metrics, clock=clock, stack=stack)
         readiness = _Readiness(database)
         stack.callback(readiness.close)
         shown = await Database.connect(dsn, application_name="ofd-gateway web")
@@ -248,12 +276,14 @@ async def run_gateway(
         async with asyncio.TaskGroup() as tasks:
             endless = [
                 tasks.create_task(runs.beat(clock)),
-                tasks.create_task(directory.keep_fresh(database)),
+                tasks.create_task(directory.keep_fresh(database, clock)),
                 tasks.create_task(deadlines.run()),
                 tasks.create_task(mailer.run()),
                 tasks.create_task(arrivals.run()),
                 tasks.create_task(buyers.run()),
             ]
+            if exporter is not None:
+                endless.append(tasks.create_task(exporter.run()))
             if embedded is not None:
                 endless.append(tasks.create_task(embedded.watch()))
             tasks.create_task(http.run())
@@ -324,7 +354,7 @@ async def run_worker(
         crypto = EmulatorCrypto(load_or_create_key(settings.state_dir))
         faults = Faults(FaultBook(database), crypto, clock, metrics) if settings.faults.enabled else None
         async with asyncio.TaskGroup() as tasks:
-            freshness = tasks.create_task(directory.keep_fresh(database))
+            freshness = tasks.create_task(directory.keep_fresh(database, clock))
             registers = await _serve_registers(
                 settings, database, sock, watching, faults=faults, metrics=metrics, clock=clock, tasks=tasks
             )
@@ -356,7 +386,7 @@ def _mailer(settings: Settings, database: Database, directory: Directory, *, met
     smtp, alerts = settings.smtp, settings.alerts
     planner = LetterPlanner(
         database,
-        Composer(operator_name=settings.ofd.name, register_timezone=alerts.timezone),
+        Composer(operator_name=settings.ofd.name, register_timezone=alerts.timezone, remedies=settings.fns.remedies),
         sender=smtp.sender,
         operator=OperatorRecipient(
             emails=tuple(alerts.operator_emails), name=settings.ofd.name, timezone=alerts.timezone
@@ -373,6 +403,49 @@ def _mailer(settings: Settings, database: Database, directory: Directory, *, met
         sender=smtp.sender,
         retry=smtp.retry(),
         parallel=smtp.parallel,
+    )
+
+
+async def _exporter(
+    settings: Settings,
+    dsn: str,
+    directory: Directory,
+    reporter: AlertReporter,
+    *,
+    metrics: Metrics,
+    clock: Clock,
+    stack: AsyncExitStack,
+) -> Exporter | None:
+    """The leg to the tax service with a pool and connections of its own, closed with `stack`; None when it is off."""
+    fns = settings.fns
+    if not fns.url:
+        return None
+    from ofd_gateway.fns.exporter import LONGEST_RETRY_AFTER, Exporter
+    from ofd_gateway.fns.http import HttpTransport
+    from ofd_gateway.fns.rendering import Renderer
+    from ofd_gateway.fns.reporter import FnsReporter
+
+    database = await Database.connect(dsn, application_name="ofd-gateway fns", pool_size=fns.parallel + 2)
+    stack.push_async_callback(database.close)
+    transport = HttpTransport(
+        fns.url, clock, token=fns.token, timeout_s=fns.timeout.total_seconds(), parallel=fns.parallel
+    )
+    stack.push_async_callback(transport.close)
+    return Exporter(
+        FnsOutbox(
+            database,
+            directory,
+            reporter,
+            batch=fns.batch,
+            longest_pause=max(fns.retry_max, LONGEST_RETRY_AFTER),
+        ),
+        FnsEndpoint(database, directory, reporter, _patient(settings.alerts.fns_delay(), clock)),
+        transport,
+        Renderer(EmulatorCrypto(load_or_create_key(settings.state_dir))),
+        clock,
+        FnsReporter(metrics),
+        parameters=fns.dispatch(),
+        parallel=fns.parallel,
     )
 
 
@@ -492,6 +565,13 @@ def _connect_sms(settings: Settings) -> Callable[[OnMessage], Awaitable[SmppSess
         )
 
     return connect
+
+
+def _patient(delay: DelayParameters, clock: Clock) -> DelayParameters:
+    """Under a fast clock a document that goes on at once is minutes old when it arrives; that is no delay."""
+    if not isinstance(clock, VirtualClock):
+        return delay
+    return msgspec.structs.replace(delay, after=max(delay.after, timedelta(seconds=_PROMPT_S * clock.rate)))
 
 
 async def _directory(settings: Settings, database: Database) -> Directory:

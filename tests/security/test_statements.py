@@ -34,6 +34,14 @@ COMPOSED = {
         "_CANCEL.format(which=which)": "the same",
         "_ERASE.format(which=which)": "the same",
     },
+    "document_queries.py": {
+        "query": "one of three constants",
+        "latest": "a constant with its table renamed",
+        "in_order": "the same",
+        "order": "one of these two",
+        "_not_accepted(latest)": "made of these and constants",
+        "_not_accepted(in_order)": "the same",
+    },
     "feed.py": {"int(base)": "an integer; a default of a column takes no parameters"},
     "intake_statements.py": {
         "', '.join(adding)": "constants, chosen by which legs are on",
@@ -50,6 +58,7 @@ EXECUTED = {
     "backup.py": {"statement"},
     "buyer_archive.py": {"query"},
     "commit.py": {"statements.write_all", "statements.add_documents", "self._statements.write_unchanged"},
+    "documents.py": {"latest", "everything"},
     "feed.py": {"query"},
     "migrations.py": {"migration.sql"},
     "registers.py": {"watch"},

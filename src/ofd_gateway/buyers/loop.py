@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 import structlog
 
+from ofd_gateway.clock import real_s
 from ofd_gateway.errors import OfdGatewayError
 
 if TYPE_CHECKING:
@@ -20,6 +21,7 @@ __all__ = ["Pace"]
 
 _LONGEST_SLEEP_S: Final = 1.0
 _SHORTEST_SLEEP_S: Final = 0.01
+_SHORTEST_POLL_S: Final = 0.05
 
 
 class Pace:
@@ -47,7 +49,8 @@ class Pace:
     ) -> None:
         """Takes steps while there are any; then sleeps until the next moment, at most a second."""
         while not self.stopping:
-            woken, sleep_s = self._woken, _LONGEST_SLEEP_S
+            longest_s = real_s(self.clock, _LONGEST_SLEEP_S, at_least_s=_SHORTEST_POLL_S)
+            woken, sleep_s = self._woken, longest_s
             try:
                 if await step():
                     self.goes_on()
@@ -55,10 +58,11 @@ class Pace:
                 moment = await next_at()
                 self.goes_on()
                 if moment is not None:
-                    sleep_s = max((moment - self.clock.now()).total_seconds(), _SHORTEST_SLEEP_S)
+                    left_s = real_s(self.clock, (moment - self.clock.now()).total_seconds())
+                    sleep_s = max(left_s, _SHORTEST_SLEEP_S)
             except OfdGatewayError as error:
                 self.stall(error)
-            await self.sleep(min(sleep_s, _LONGEST_SLEEP_S), woken)
+            await self.sleep(min(sleep_s, longest_s), woken)
 
     async def sleep(self, seconds: float, woken: asyncio.Event | None = None) -> None:
         """Sleeps, unless somebody wakes."""

@@ -25,6 +25,8 @@ from ofd_gateway.storage.errors import (
 from ofd_gateway.storage.faults import FaultBook, FaultRecord, FaultsOff, FaultUnknown
 from ofd_gateway.storage.feed import BEGINNING, Feed
 from ofd_gateway.storage.feed_cursor import Cursor, CursorUnreadable, FeedKey, Horizon, read_cursor, spell_cursor
+from ofd_gateway.storage.fns_endpoint import FnsEndpoint
+from ofd_gateway.storage.fns_outbox import FnsOutbox
 from ofd_gateway.storage.letter_groups import LetterPlanner, OperatorRecipient
 from ofd_gateway.storage.letters import LetterStore
 from ofd_gateway.storage.migrations import migrate
@@ -62,6 +64,8 @@ __all__ = [
     "FaultsOff",
     "Feed",
     "FeedKey",
+    "FnsEndpoint",
+    "FnsOutbox",
     "Horizon",
     "LetterPlanner",
     "LetterStore",

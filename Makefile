@@ -6,7 +6,7 @@ PYTEST_WORKERS ?= 2
 export UV_PYTHON_DOWNLOADS := never
 
 .DEFAULT_GOAL := help
-.PHONY: help setup runtime run demo test check format docs bench bench-full lock clean
+.PHONY: help setup runtime run demo test check format docs bench bench-full fuzz lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -46,6 +46,11 @@ docs: setup ## write the generated pages anew: commands, formats, JSON Schemas, 
 
 bench: setup ## measure decoding, storing and confirming, and print the ratios
 	$(BIN)/python -m benchmarks $(ARGS)
+
+fuzz: setup ## look for input that breaks a promise, 60 s a target (ARGS="qr reading --seconds 600")
+	@env -u VIRTUAL_ENV UV_PROJECT_ENVIRONMENT=.venv UV_LINK_MODE=copy \
+		$(BIN)/python -m uv sync --quiet --frozen --inexact --group fuzz --python $(BIN)/python
+	$(BIN)/python -m fuzz $(ARGS)
 
 bench-full: setup ## sweeps, latency, costs and growth; writes docs/performance.md anew (ten minutes)
 	@$(BIN)/python -c "import matplotlib" 2>/dev/null || $(BIN)/python -m pip install -q "matplotlib>=3.10,<4"

@@ -19,6 +19,7 @@ from ofd_gateway.settings import (
     parse_duration,
     sources_of,
 )
+from ofd_gateway.sockets import AddressUnavailable, bind_socket
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -294,6 +295,39 @@ def test_a_directory_is_no_configuration_file(tmp_path: Path) -> None:
         load_settings(tmp_path)
 
 
+def test_balancers_that_nobody_may_be_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OFD_GATEWAY_INTAKE__PROXY_TRUSTED", "")
+    assert load_settings().intake.proxy_trusted == []
+    monkeypatch.setenv("OFD_GATEWAY_INTAKE__PROXY_PROTOCOL", "v2")
+    with pytest.raises(SettingsError, match=r"intake\.proxy_trusted"):
+        load_settings()
+
+
+@pytest.mark.parametrize("text", ["10.0.0.0/33", "10.0.0.1/8", "balancer.example", "10.0.0.0/8,x"])
+def test_what_is_no_network_is_refused(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
+    monkeypatch.setenv("OFD_GATEWAY_INTAKE__PROXY_TRUSTED", text)
+    with pytest.raises(SettingsError, match=r"intake\.proxy_trusted.*is no network like 10\.0\.0\.0/8"):
+        load_settings()
+
+
+@pytest.mark.parametrize("path", ["~nobody-of-this-name/state", "a\0b"])
+def test_a_directory_that_cannot_be_is_refused(path: str) -> None:
+    with pytest.raises(SettingsError, match="state_dir"):
+        load_settings(state_dir=path)
+
+
+@pytest.mark.parametrize("address", ["[::1:7777", "::1]:7777", "[]:1", "a b:1", "a\0b:1", "[a]b:1", ":1", "a:"])
+def test_a_half_address_is_refused(address: str) -> None:
+    with pytest.raises(SettingsError, match="is no address"):
+        load_settings(listen=address)
+
+
+@pytest.mark.parametrize("host", ["x" * 300, "two..dots"])
+def test_a_name_that_cannot_be_one_is_told(host: str) -> None:
+    with pytest.raises(AddressUnavailable, match="cannot listen on"):
+        bind_socket(host, 0)
+
+
 @pytest.mark.parametrize(
     ("text", "per_s", "spelt"),
     [("60/min", 1.0, "60/min"), (" 5 / s ", 5.0, "5/s"), ("1800/h", 0.5, "1800/h"), ("off", 0.0, "off")],
@@ -359,3 +393,16 @@ def test_who_messages_come_from(sender: str) -> None:
 def test_who_messages_cannot_come_from(sender: str) -> None:
     with pytest.raises(SettingsError, match=r"sms\.sender"):
         load_settings(sms={"sender": sender})
+
+
+@pytest.mark.parametrize("text", ["203373333.37h", "0.000001s", "1h0.5ms", "999999999d"])
+def test_a_duration_reads_back_to_the_microsecond(text: str) -> None:
+    value = parse_duration(text)
+    assert isinstance(value, timedelta)
+    assert parse_duration(format_duration(value)) == value
+
+
+@pytest.mark.parametrize("text", ["9" * 5000 + "s", "9999999999d", "1e5s"])
+def test_a_duration_beyond_all_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match="duration"):
+        parse_duration(text)

@@ -6,13 +6,12 @@ import asyncio
 import functools
 import gc
 import os
-import signal
 import sys
 import tempfile
 import time
 from contextlib import AsyncExitStack
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 import structlog
@@ -24,11 +23,12 @@ from ofd_gateway.alerts.reporting import AlertReporter
 from ofd_gateway.clock import SystemClock, VirtualClock, forget_clock, leave_clock
 from ofd_gateway.crypto import EmulatorCrypto
 from ofd_gateway.errors import OfdGatewayError
-from ofd_gateway.intake import Batcher, Faults, IntakeServer, Limits, QuarantineWriter, Reader
+from ofd_gateway.intake import Batcher, Faults, IntakeServer, Limits, QuarantineWriter, Reader, TrustedBalancers
 from ofd_gateway.keys import load_or_create_key
 from ofd_gateway.ledger import Ledger
 from ofd_gateway.logs import configure_logs
 from ofd_gateway.mail import Maildir, SmtpServer
+from ofd_gateway.signals import ServiceSignals, WorkerSignals, wait_for_either
 from ofd_gateway.sockets import address_text, bind_socket
 from ofd_gateway.storage import (
     CONNECTION_ERRORS,
@@ -59,6 +59,7 @@ from ofd_gateway.storage import (
     migrate,
 )
 from ofd_gateway.storage.alerts import AlertBook
+from ofd_gateway.systemd import ServiceManager
 from ofd_gateway.web import (
     Arrivals,
     DocumentRoutes,
@@ -107,6 +108,7 @@ EXIT_CONFIGURATION = 2
 EXIT_DATABASE = 3
 
 _READY_TIMEOUT_S = 2.0
+_PRIVATE = 0o077
 _PROMPT_S = 5.0
 """Real seconds within which a document has gone on, if nothing is wrong."""
 _BUYER_CONNECTIONS = 6
@@ -115,7 +117,11 @@ _GC_THRESHOLDS = (50_000, 20, 20)
 
 
 def serve(settings: Settings) -> int:
-    """Serves until SIGTERM or SIGINT and returns the exit code: 0 stopped, 1 crashed, 2 configuration, 3 database."""
+    """Serves until SIGTERM or SIGINT and returns the exit code: 0 stopped, 1 crashed, 2 configuration, 3 database.
+
+    Whatever it writes is for its own user alone (umask 077), its workers and the built-in database included.
+    """
+    os.umask(_PRIVATE)
     settings = settings.anchored(SystemClock().now())
     if settings.workers == 1:
         return _run(settings, functools.partial(_serve_here, settings))
@@ -159,7 +165,7 @@ def serve_worker(settings: Settings, *, dsn: str, sock: socket.socket, on_ready:
             sock=sock,
             metrics=metrics,
             clock=_clock(settings),
-            stop=_stop_on_signals(),
+            signals=WorkerSignals(),
             on_ready=on_ready,
         )
 
@@ -167,7 +173,8 @@ def serve_worker(settings: Settings, *, dsn: str, sock: socket.socket, on_ready:
 
 
 async def _serve_here(settings: Settings, metrics: Metrics) -> None:
-    await run_gateway(settings, metrics=metrics, clock=_clock(settings), stop=_stop_on_signals())
+    signals = ServiceSignals()
+    await run_gateway(settings, metrics=metrics, clock=_clock(settings), stop=signals.stop, replace=signals.replace)
 
 
 def _clock(settings: Settings) -> Clock:
@@ -187,28 +194,24 @@ def _share_clock(settings: Settings) -> None:
     )
 
 
-def _stop_on_signals() -> asyncio.Event:
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
-    return stop
-
-
 async def run_gateway(
     settings: Settings,
     *,
     metrics: Metrics,
     clock: Clock,
     stop: asyncio.Event,
+    replace: asyncio.Event | None = None,
     on_ready: Callable[[str, str, str], None] | None = None,
 ) -> None:
     """Runs one gateway until `stop` is set; then finishes what is in hand and returns.
 
-    `on_ready` hears the addresses of the registers' side and of HTTP, and the database's URI. With several workers the
-    registers are served by children, and this process keeps the database, HTTP and the children.
+    Each time `replace` is set, the workers are replaced. `on_ready` hears the addresses of the registers' side and of
+    HTTP, and the database's URI. With several workers the registers are served by children, and this process keeps
+    the database, HTTP and the children.
     """
     log = structlog.get_logger()
+    manager = ServiceManager.from_environment()
+    replace = replace or asyncio.Event()
     settings.state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
     async with AsyncExitStack() as stack:
         sockets = [bind_socket(settings.listen.host, settings.listen.port, reuse_port=settings.workers > 1)]
@@ -286,14 +289,21 @@ async def run_gateway(
             tasks.create_task(http.run())
             await http.wait_started()
             if settings.workers > 1:
-                pool = WorkerPool(sockets, settings=settings.model_dump_json().encode(), dsn=dsn, metrics=metrics)
+                pool = WorkerPool(
+                    sockets,
+                    settings=settings.model_dump_json().encode(),
+                    dsn=dsn,
+                    metrics=metrics,
+                    drain_timeout_s=settings.intake.drain_timeout.total_seconds(),
+                )
                 stack.push_async_callback(pool.stop)
                 await pool.start()
                 endless.append(tasks.create_task(pool.watch()))
+                endless.append(tasks.create_task(pool.replace_whenever(replace)))
                 end_registers = pool.stop
             else:
                 watching = Watching(directory, reporter)
-                end_registers = await _serve_registers(
+                registers = await _serve_registers(
                     settings,
                     database,
                     sockets[0],
@@ -304,13 +314,18 @@ async def run_gateway(
                     tasks=tasks,
                     on_committed=arrivals.hint,
                 )
+                endless.append(tasks.create_task(_decline_whenever(replace)))
+                end_registers = registers.end
             addresses = address_text(sockets[0]), address_text(http_socket), masked_dsn(dsn)
             log.info("gateway.ready", ofd=addresses[0], http=addresses[1], database=addresses[2], pid=os.getpid())
+            manager.ready(f"приём / serving {addresses[0]}")
+            endless.append(tasks.create_task(manager.keep_alive()))
             if on_ready is not None:
                 on_ready(*addresses)
             await stop.wait()
 
             log.info("gateway.stopping")
+            manager.stopping()
             await end_registers()
             arrivals.close()
             http.stop()
@@ -327,10 +342,10 @@ async def run_worker(
     sock: socket.socket,
     metrics: Metrics,
     clock: Clock,
-    stop: asyncio.Event,
+    signals: WorkerSignals,
     on_ready: Callable[[], object],
 ) -> None:
-    """Serves registers on a socket that the supervisor has bound, until `stop` is set."""
+    """Serves registers on a socket that the supervisor has bound, until it is to stop or to drain."""
     async with AsyncExitStack() as stack:
         database = await Database.connect(dsn, application_name="ofd-gateway worker", pool_size=2)
         stack.push_async_callback(database.close)
@@ -340,13 +355,31 @@ async def run_worker(
         faults = Faults(FaultBook(database), crypto, clock, metrics) if settings.faults.enabled else None
         async with asyncio.TaskGroup() as tasks:
             freshness = tasks.create_task(directory.keep_fresh(database, clock))
-            end_registers = await _serve_registers(
+            registers = await _serve_registers(
                 settings, database, sock, watching, faults=faults, metrics=metrics, clock=clock, tasks=tasks
             )
             on_ready()
-            await stop.wait()
-            await end_registers()
+            await wait_for_either(signals.stop.wait(), signals.drain.wait())
+            if not signals.stop.is_set():
+                drained = registers.drain(settings.intake.drain_timeout.total_seconds())
+                await wait_for_either(signals.stop.wait(), drained)
+            await registers.end()
             freshness.cancel()
+
+
+async def _decline_whenever(asked: asyncio.Event) -> None:
+    """One process cannot be replaced without a break in service, so it is not."""
+    while True:
+        await asked.wait()
+        asked.clear()
+        structlog.get_logger().warning("gateway.replacement_declined", reason="workers is 1")
+
+
+class _Registers(NamedTuple):
+    """The registers' side, once it serves: how it is drained and how it is ended."""
+
+    drain: Callable[[float], Coroutine[None, None, None]]
+    end: Callable[[], Coroutine[None, None, None]]
 
 
 def _mailer(settings: Settings, database: Database, directory: Directory, *, metrics: Metrics, clock: Clock) -> Mailer:
@@ -559,8 +592,8 @@ async def _serve_registers(
     clock: Clock,
     tasks: asyncio.TaskGroup,
     on_committed: Callable[[], None] | None = None,
-) -> Callable[[], Coroutine[None, None, None]]:
-    """Starts the registers' side; what it returns ends it, with the answers in hand still going out."""
+) -> _Registers:
+    """Starts the registers' side; it is ended with the answers in hand still going out."""
     crypto = EmulatorCrypto(load_or_create_key(settings.state_dir))
     if faults is not None:
         await faults.refresh()
@@ -587,6 +620,7 @@ async def _serve_registers(
         operator_inn=settings.ofd.inn,
         answer_unreadable=settings.intake.undecodable == "code11",
         inventory=store if settings.intake.accept == "known" else None,
+        balancers=TrustedBalancers(settings.intake.proxy_trusted) if settings.intake.proxy_protocol == "v2" else None,
         faults=faults,
     )
     writers = [tasks.create_task(batcher.run()), tasks.create_task(quarantine.run())]
@@ -602,7 +636,7 @@ async def _serve_registers(
         await asyncio.wait(writers)
         await store.close()
 
-    return end
+    return _Registers(intake.drain, end)
 
 
 def _limits(settings: Settings) -> Limits:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import timedelta
+from fractions import Fraction
 from typing import Final
 
 from ofd_gateway.errors import OfdGatewayError
@@ -11,6 +12,7 @@ from ofd_gateway.errors import OfdGatewayError
 __all__ = ["DurationError", "parse_duration", "spell_duration"]
 
 _PART: Final = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|m|h|d)")
+_MICROSECOND: Final = timedelta(microseconds=1)
 _UNITS: Final = {
     "ms": timedelta(milliseconds=1),
     "s": timedelta(seconds=1),
@@ -34,8 +36,9 @@ def parse_duration(text: str) -> timedelta:
     if not parts or _PART.sub("", spelt).strip():
         raise DurationError(f"{text!r} is no duration; write it like 3s, 24h or 45d")
     try:
-        return sum((float(number) * _UNITS[unit] for number, unit in parts), timedelta())
-    except OverflowError:
+        microseconds = sum(round(Fraction(number) * (_UNITS[unit] // _MICROSECOND)) for number, unit in parts)
+        return timedelta(microseconds=microseconds)
+    except (OverflowError, ValueError):  # thousands of digits are no number either
         raise DurationError(f"{text!r} is longer than any duration can be") from None
 
 
@@ -51,4 +54,5 @@ def spell_duration(duration: timedelta, *, days_from: timedelta = timedelta(days
         count, rest = divmod(duration, _UNITS[unit])
         if not rest:
             return f"{count}{unit}"
-    return f"{duration.total_seconds():.6f}s"
+    seconds, rest = divmod(duration, _UNITS["s"])
+    return f"{seconds}.{rest.microseconds:06d}s"

@@ -157,7 +157,12 @@ def _render_json(_logger: WrappedLogger, method: str, fields: EventDict) -> byte
 
 
 def _render_console() -> Callable[[WrappedLogger, str, EventDict], str]:
-    console = structlog.dev.ConsoleRenderer(colors=True, pad_event_to=24)
+    console = structlog.dev.ConsoleRenderer(
+        colors=True,
+        pad_event_to=24,
+        # The richer formatters show the values of variables, passwords and keys among them.
+        exception_formatter=structlog.dev.plain_traceback,
+    )
 
     def render(logger: WrappedLogger, method: str, fields: EventDict) -> str:
         fields["timestamp"] = datetime.now().astimezone().strftime("%H:%M:%S.%f")[:-3]

@@ -42,6 +42,7 @@ __all__ = [
 EMBEDDED: Final = "embedded"
 
 _LARGEST_PORT: Final = 65535
+_HOST: Final = re.compile(r"[^\s\[\]\x00-\x1f\x7f]+")
 _RATE: Final = re.compile(r"([1-9][0-9]{0,5}) ?/ ?(s|min|h)")
 _SECONDS: Final = {"s": 1, "min": 60, "h": 3600}
 _URI: Final = re.compile(r"postgres(ql)?://", re.IGNORECASE)
@@ -50,7 +51,7 @@ _URI: Final = re.compile(r"postgres(ql)?://", re.IGNORECASE)
 class Group(BaseModel):
     """A table of settings; unknown keys are refused."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
 
 class SocketAddress(BaseModel):
@@ -135,7 +136,8 @@ def _split_address(value: object) -> object:
     bare = host.removeprefix("[").removesuffix("]")
     is_bracketed = host == f"[{bare}]"
     is_port = port.isascii() and port.isdecimal() and int(port) <= _LARGEST_PORT
-    if not separator or not bare or not is_port or (":" in bare and not is_bracketed):
+    is_host = _HOST.fullmatch(bare) is not None and (is_bracketed or (host == bare and ":" not in bare))
+    if not separator or not is_host or not is_port:
         raise ValueError(f"{value!r} is no address; write it like 127.0.0.1:7777 or [::1]:7777")
     return {"host": bare, "port": int(port)}
 
@@ -173,6 +175,15 @@ def _check_base_url(value: str) -> str:
     return value.rstrip("/")
 
 
+def _whole_path(path: Path) -> Path:
+    if "\0" in str(path):
+        raise ValueError("a path has no zero bytes")
+    try:
+        return path.expanduser().absolute()
+    except RuntimeError:
+        raise ValueError(f"there is no such user as in {str(path)!r}") from None
+
+
 def _split_rate(value: object) -> object:
     if not isinstance(value, str):
         return value
@@ -202,7 +213,7 @@ Moment = Annotated[
 ]
 """A moment, or None, which is written as an empty text."""
 DatabaseChoice = Annotated[str, AfterValidator(_check_database)]
-Directory = Annotated[Path, AfterValidator(lambda path: path.expanduser().absolute())]
+Directory = Annotated[Path, AfterValidator(_whole_path)]
 Duration = Annotated[timedelta, BeforeValidator(_whole_duration), PlainSerializer(format_duration), NoDecode]
 Durations = Annotated[
     list[timedelta],

@@ -37,6 +37,7 @@ from ofd_gateway.setting_values import (
     Duration,
     Group,
     Moment,
+    Networks,
     Remedies,
     Severities,
     SocketAddress,
@@ -94,6 +95,16 @@ class IntakeSettings(Group):
     idle_timeout: Duration = Field(timedelta(seconds=300), description="without a byte between messages")
     write_timeout: Duration = Field(timedelta(seconds=30), description="for a register to read its confirmations")
     store_timeout: Duration = Field(timedelta(seconds=5), description="for a document to wait for the database")
+    drain_timeout: Duration = Field(
+        timedelta(seconds=30), description="for connections of a worker that is being replaced to end by themselves"
+    )
+    proxy_protocol: Literal["off", "v2"] = Field(
+        "off", description="`v2`: a balancer begins each connection with the register's address (PROXY protocol)"
+    )
+    proxy_trusted: Networks = Field(
+        ["127.0.0.0/8", "::1/128"],
+        description="networks of the balancers; with `proxy_protocol` connections from elsewhere are closed",
+    )
     max_connections: int = Field(20_000, ge=1, description="connections of one process")
     max_connections_per_fn: int = Field(4, ge=2, description="connections of one FN; the oldest idle one gives way")
     max_message_bytes: int = Field(32_810, ge=88, le=65_535, description="largest container")
@@ -217,7 +228,12 @@ class Settings(BaseSettings):
     """The whole configuration of one gateway."""
 
     model_config = SettingsConfigDict(
-        env_prefix=ENVIRONMENT_PREFIX, env_nested_delimiter="__", extra="forbid", frozen=True, validate_default=False
+        env_prefix=ENVIRONMENT_PREFIX,
+        env_nested_delimiter="__",
+        extra="forbid",
+        frozen=True,
+        validate_default=False,
+        hide_input_in_errors=True,
     )
 
     listen: Address = Field(SocketAddress(host="127.0.0.1", port=7777), description="where registers connect")
@@ -354,7 +370,9 @@ def _mask(model: type[BaseModel], tree: dict[str, Any]) -> None:
 
 
 def _check_tables(settings: Settings) -> None:
-    """What only the rooms that use a table can judge: ids of rules, time zones."""
+    """What no single value shows: ids of rules, time zones, settings that need each other."""
+    if settings.intake.proxy_protocol != "off" and not settings.intake.proxy_trusted:
+        raise SettingsError("intake.proxy_trusted: with intake.proxy_protocol it names at least one network")
     if settings.ffd.severities:
         from ofd_gateway.ffd.checks import PolicyError
 

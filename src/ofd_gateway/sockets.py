@@ -37,8 +37,9 @@ def bind_socket(host: str, port: int, *, reuse_port: bool = False) -> socket.soc
             sock.bind(address)
             undo.pop_all()
             return sock
-    except OSError as error:
-        raise AddressUnavailable(f"cannot listen on {host}:{port}: {error.strerror or error}") from error
+    except (OSError, UnicodeError) as error:  # a name may be longer than names can be
+        reason = (error.strerror if isinstance(error, OSError) else None) or error
+        raise AddressUnavailable(f"cannot listen on {host}:{port}: {reason}") from error
 
 
 def address_text(sock: socket.socket) -> str:

@@ -6,6 +6,7 @@ Run as `python -m ofd_gateway.worker` by `ofd_gateway.workers`, never by a perso
 from __future__ import annotations
 
 import os
+import signal
 import socket
 import sys
 
@@ -20,6 +21,7 @@ from ofd_gateway.workers import WorkerConfig
 def main() -> int:
     """Reads the configuration from standard input and serves until SIGTERM."""
     die_with_parent()
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
     config = msgspec.json.decode(sys.stdin.buffer.read(), type=WorkerConfig)
     settings = Settings.model_validate_json(bytes(config.settings))
     sock = socket.socket(fileno=config.listen_fd)

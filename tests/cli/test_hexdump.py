@@ -171,3 +171,12 @@ def test_our_dump_shows_a_window() -> None:
     assert hex_dump(b"A\x00\xffz" * 8, start=17, end=18) == (
         "00000010  41 00 ff 7a 41 00 ff 7a 41 00 ff 7a 41 00 ff 7a  A..zA..zA..zA..z"
     )
+
+
+def test_many_gaps_are_not_filled_without_bound() -> None:
+    hop = 60_000
+    lines = [f"{at:08x}: {'2a08 ' * 8}\n*" for at in range(0, hop * 40, hop)]
+    with pytest.raises(NotHex):
+        read_hex("\n".join(lines))
+    few = read_hex("\n".join([*lines[:3], f"{hop * 3:08x}: 41"]))
+    assert len(few) == hop * 3 + 1

@@ -441,3 +441,22 @@ def test_an_unknown_version_is_refused() -> None:
 def test_json_that_is_none() -> None:
     with pytest.raises(msgspec.DecodeError):
         parse_json(b"{")
+
+
+@pytest.mark.parametrize("key", ["9" * 5000, "65536", "²"])
+def test_a_number_that_no_tag_has_is_no_key(key: str) -> None:
+    with pytest.raises(UnfitValueError):
+        from_fns_json({"receipt": {key: "00"}})
+    with pytest.raises(UnfitValueError):
+        from_fns_json({key: {"user": "x"}})
+
+
+def test_json_that_is_no_text_is_no_json() -> None:
+    with pytest.raises(msgspec.DecodeError, match="UTF-8"):
+        parse_json(b'{"receipt":{"user":"\xd1"}}')
+
+
+@pytest.mark.parametrize("text", [b"[" * 100_000, b'{"a":' * 100_000])
+def test_json_that_is_nested_without_end_is_no_json(text: bytes) -> None:
+    with pytest.raises(msgspec.DecodeError):
+        parse_json(text)

@@ -124,4 +124,6 @@ async def test_a_password_is_not_among_the_arguments(tmp_path: Path, monkeypatch
     file = tmp_path / "ofd.dump"
     await dump_database("postgresql://u:se%40cret@127.0.0.1:1/db", file)
     assert file.read_text() == "se@cret --format=custom --dbname=postgresql://u@127.0.0.1:1/db\n"
+    await dump_database("postgresql://u@127.0.0.1:1/db?sslmode=disable&password=se%40cret&x=1", file)
+    assert file.read_text() == "se@cret --format=custom --dbname=postgresql://u@127.0.0.1:1/db?sslmode=disable&x=1\n"
     assert "PGPASSWORD" not in os.environ

@@ -14,7 +14,8 @@ _DUMP_LINE: Final = re.compile(r"(?:0[xX])?([0-9a-fA-F]{4,16})(:?)(?:\s+(\S.*))?
 _HEX_WORD: Final = re.compile(r"(?:[0-9a-fA-F]{2}){1,8}")
 _GAP: Final = re.compile(r"\s{3,}|\s\|")
 _BYTES_A_LINE: Final = 16
-_LARGEST_GAP: Final = 65_536
+_MOST_REPEATED: Final = 1 << 20
+"""Bytes that all the `*` of a dump stand for together; more is a text made to fill the memory."""
 
 
 class NotHex(ValueError):
@@ -92,13 +93,14 @@ def _join(lines: list[_Line], base: int) -> bytes | None:
     first = offsets[0] or 0
     if first and not lines[0].has_colon:
         return None
-    data, above = b"", b""
+    data, above, repeated = bytearray(), b"", 0
     for line, offset, following in zip(lines, offsets, [*offsets[1:], None], strict=True):
         if offset is None:
             continue
         missing = offset - first - len(data)
-        if missing > 0 and above and missing <= _LARGEST_GAP:
+        if missing > 0 and above and repeated + missing <= _MOST_REPEATED:
             data += (above * (missing // len(above) + 1))[:missing]
+            repeated += missing
         elif missing:
             return None
         room = (len(above) or _BYTES_A_LINE) if following is None else following - offset
@@ -106,7 +108,7 @@ def _join(lines: list[_Line], base: int) -> bytes | None:
         if following is not None and len(above) != room:
             return None
         data += above
-    return data
+    return bytes(data)
 
 
 def _words(line: _Line, room: int) -> bytes:

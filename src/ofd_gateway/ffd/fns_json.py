@@ -59,7 +59,12 @@ def to_json_bytes(obj: object) -> bytes:
 
 def parse_json(text: bytes | str) -> object:
     """JSON with exact quantities: a number with a fraction becomes a Decimal. Raises msgspec.DecodeError."""
-    parsed: object = _DECODER.decode(text)
+    try:
+        parsed: object = _DECODER.decode(text)
+    except RecursionError:
+        raise msgspec.DecodeError("JSON is nested deeper than any document") from None
+    except UnicodeDecodeError as error:
+        raise msgspec.DecodeError(f"JSON is UTF-8: {error}") from None
     return parsed
 
 

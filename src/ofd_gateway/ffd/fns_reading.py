@@ -50,6 +50,7 @@ _REASON_NUMBERS_KEY: Final = "correctionReasonCode"
 _VERSION_KEY: Final = "fiscalDocumentFormatVer"
 _KINDS: Final = {document_kind(code): code for code in document_codes()}
 _U16_MAX: Final = 0xFFFF
+_MOST_DIGITS: Final = 20
 
 
 def from_fns_json(obj: object, *, ffd: str | None = None) -> bytes:
@@ -108,9 +109,9 @@ class _Writer:
         spec = lookup_name(key, parent, ffd=self._ffd)
         if spec is not None:
             return spec.tag, spec
-        if not (key.isascii() and key.isdigit() and int(key) <= _U16_MAX):
+        tag = _number(key)
+        if tag is None:
             raise UnfitValueError(path=path, tag=None, detail="no tag has this name")
-        tag = int(key)
         here = lookup(tag, parent, ffd=self._ffd)
         if here is not None and parent in here.parents:
             return tag, here
@@ -167,9 +168,16 @@ def _document(obj: object) -> tuple[int, Mapping[object, object]]:
 def _code_of(kind: object) -> int | None:
     if not isinstance(kind, str):
         return None
-    if kind.isascii() and kind.isdigit() and int(kind) <= _U16_MAX:
-        return int(kind)
-    return _KINDS.get(kind)
+    number = _number(kind)
+    return _KINDS.get(kind) if number is None else number
+
+
+def _number(text: str) -> int | None:
+    """A number of 16 bits; None for any other text, of thousands of digits too."""
+    if not (text.isascii() and text.isdigit() and len(text) <= _MOST_DIGITS):
+        return None
+    number = int(text)
+    return number if number <= _U16_MAX else None
 
 
 def _version(body: Mapping[object, object], code: int) -> str:

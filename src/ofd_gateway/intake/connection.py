@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal, assert_never, cast
 import structlog
 
 from ofd_gateway.faults import Ending, Honest
+from ofd_gateway.intake.proxies import ProxyPreface
 from ofd_gateway.intake.reading import Unreadable
 from ofd_gateway.ledger import Arrival, QuarantineRow, Verdict
 from ofd_gateway.protocol import (
@@ -20,6 +21,7 @@ from ofd_gateway.protocol import (
     Need,
     PeerClosed,
     ProtocolError,
+    ProxyError,
     Role,
     ServiceAnswered,
     ServiceRequested,
@@ -30,6 +32,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from ofd_gateway.crypto import Signs
+    from ofd_gateway.intake.proxies import TrustedBalancers
     from ofd_gateway.intake.server import IntakeServer
     from ofd_gateway.ledger import Decision
 
@@ -52,6 +55,7 @@ class RegisterConnection(asyncio.Protocol):
         "_intake",
         "_last_answer",
         "_log",
+        "_preface",
         "_protocol",
         "_reading_paused",
         "_received_at_s",
@@ -77,6 +81,7 @@ class RegisterConnection(asyncio.Protocol):
         self._deadline = 0.0
         self._deadline_reason: Literal["idle", "message", "write"] = "idle"
         self._log: Any = None
+        self._preface: ProxyPreface | None = None
         self.connection_id = connection_id
         self.peer = ""
         self.fn: str | None = None
@@ -90,12 +95,19 @@ class RegisterConnection(asyncio.Protocol):
         if not self._intake.admit(self):
             self._close()
             return
+        if self._intake.balancers is not None:
+            self._await_preface(self._intake.balancers)
+            return
         self._await_activity("idle", self._intake.limits.idle_timeout_s)
 
     def data_received(self, data: bytes) -> None:
         """Feeds the protocol room and acts on what it finds."""
         if self._closing or self._transport is None:
             return
+        if self._preface is not None:
+            data = self._read_preface(self._preface, data)
+            if not data:
+                return
         self._protocol.receive(data)
         if self._in_flight is not None or self._write_paused:
             if not self._reading_paused:
@@ -106,6 +118,8 @@ class RegisterConnection(asyncio.Protocol):
 
     def eof_received(self) -> bool:
         """Keeps the writing half open, because a register may half-close and still read its confirmation."""
+        if self._preface is not None and len(self._preface):
+            self._refuse_preface(reason="the peer has closed in the middle", field="header", offset=len(self._preface))
         self._protocol.receive_eof()
         if self._in_flight is None:
             self._advance()
@@ -254,6 +268,36 @@ class RegisterConnection(asyncio.Protocol):
         self._closing = True
         if self._transport is not None:
             self._transport.abort()
+
+    # -- a balancer's header ---------------------------------------------------------------------------------------
+
+    def _await_preface(self, balancers: TrustedBalancers) -> None:
+        if not balancers.trusts(_peer_host(self._transport)):
+            self._refuse_preface(reason="not from a trusted network")
+            return
+        self._preface = ProxyPreface()
+        self._await_activity("message", self._intake.limits.message_timeout_s)
+
+    def _read_preface(self, preface: ProxyPreface, data: bytes) -> bytes:
+        """What came behind the header; nothing while it is not whole, or when it is wrong."""
+        try:
+            found = preface.receive(data)
+        except ProxyError as error:
+            self._refuse_preface(reason=error.detail, field=error.field, offset=error.offset, rule=error.rule)
+            return b""
+        if found is None:
+            return b""
+        header, rest = found
+        self._preface = None
+        if header.source is not None:
+            self.peer, self._log = header.source, None
+        self._await_more()
+        return rest
+
+    def _refuse_preface(self, **fields: object) -> None:
+        self._intake.metrics.connections_refused.labels("proxy").inc()
+        self._logger().warning("connection.proxy_refused", **fields)
+        self._close()
 
     # -- inside ----------------------------------------------------------------------------------------------------
 
@@ -513,6 +557,11 @@ class RegisterConnection(asyncio.Protocol):
         if self._log is None:
             self._log = structlog.get_logger().bind(connection_id=self.connection_id, peer=self.peer)
         return self._log
+
+
+def _peer_host(transport: asyncio.Transport | None) -> str:
+    name = None if transport is None else transport.get_extra_info("peername")
+    return str(name[0]) if isinstance(name, tuple) and name else ""
 
 
 def _reset(transport: asyncio.Transport) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import itertools
 import secrets
 from collections import defaultdict
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from ofd_gateway.intake.batcher import Batcher
     from ofd_gateway.intake.faults import Faults
     from ofd_gateway.intake.limits import Limits
+    from ofd_gateway.intake.proxies import TrustedBalancers
     from ofd_gateway.intake.quarantine import QuarantineWriter
     from ofd_gateway.intake.reading import Reader
     from ofd_gateway.ledger import Arrival
@@ -54,6 +56,7 @@ class IntakeServer:
         operator_inn: str,
         answer_unreadable: bool = False,
         inventory: Inventory | None = None,
+        balancers: TrustedBalancers | None = None,
         faults: Faults | None = None,
     ) -> None:
         self.batcher = batcher
@@ -65,6 +68,7 @@ class IntakeServer:
         self.limits = limits
         self.operator_inn = operator_inn
         self.answer_unreadable = answer_unreadable
+        self.balancers = balancers
         self.faults = faults
         self.loop = asyncio.get_running_loop()
         self._inventory = inventory
@@ -76,11 +80,22 @@ class IntakeServer:
         self._id_prefix = secrets.token_hex(3)
         self._server: asyncio.Server | None = None
         self._stopping = False
+        self._emptied = asyncio.Event()
         self._log = structlog.get_logger()
 
     async def start(self, sock: socket.socket) -> None:
         """Listens on a bound socket, which the server owns from now on."""
         self._server = await self.loop.create_server(self._new_connection, sock=sock, backlog=4096)
+
+    async def drain(self, timeout_s: float) -> None:
+        """Takes no more connections and serves those there are until they have ended, for `timeout_s` at most."""
+        if self._server is not None:
+            self._server.close()
+        self._emptied.clear()
+        if self._connections:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(timeout_s):
+                    await self._emptied.wait()
 
     async def stop(self) -> None:
         """Takes no more connections, lets answers in flight go out, and closes the rest; bounded in time."""
@@ -150,6 +165,8 @@ class IntakeServer:
         if connection in self._connections:
             self._connections.discard(connection)
             self.metrics.connections.set(len(self._connections))
+            if not self._connections:
+                self._emptied.set()
 
     def is_known(self, fn: str) -> bool:
         """Whether the FN may send, as far as that can be said without asking the inventory."""

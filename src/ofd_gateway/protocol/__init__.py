@@ -30,6 +30,13 @@ from ofd_gateway.protocol.events import (
     ServiceAnswered,
     ServiceRequested,
 )
+from ofd_gateway.protocol.proxy import (
+    MAX_PROXY_HEADER_BYTES,
+    PROXY_SIGNATURE,
+    ProxyError,
+    ProxyHeader,
+    parse_proxy_header,
+)
 from ofd_gateway.protocol.session import SESSION_HEADER_BYTES, CrcMode, SessionHeader, parse_session_header
 
 __all__ = [
@@ -38,8 +45,10 @@ __all__ = [
     "FROM_FN",
     "FROM_OPERATOR",
     "MAX_BODY_BYTES",
+    "MAX_PROXY_HEADER_BYTES",
     "OPERATOR_SIGN_PREFIX",
     "OPERATOR_SIGN_SUFFIX",
+    "PROXY_SIGNATURE",
     "SESSION_HEADER_BYTES",
     "TRAILER_BYTES",
     "Confirmation",
@@ -53,6 +62,8 @@ __all__ = [
     "Need",
     "PeerClosed",
     "ProtocolError",
+    "ProxyError",
+    "ProxyHeader",
     "Reason",
     "Role",
     "ServiceAnswered",
@@ -63,5 +74,6 @@ __all__ = [
     "crc16",
     "parse_confirmation",
     "parse_container",
+    "parse_proxy_header",
     "parse_session_header",
 ]

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 import construct
 
 from ofd_gateway.protocol.confirmation import CONFIRMATION_CODE, OPERATOR_SIGN_PREFIX, OPERATOR_SIGN_SUFFIX
+from ofd_gateway.protocol.proxy import PROXY_SIGNATURE
 from ofd_gateway.protocol.session import FN_FIELD_BYTES, SESSION_VERSION, SIGNATURE
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
     Layout = construct.Construct[Any, Any]
 
-__all__ = ["CONFIRMATION", "CONTAINER_HEADER", "OPERATOR_SIGN", "SESSION_HEADER", "TRAILER"]
+__all__ = ["CONFIRMATION", "CONTAINER_HEADER", "OPERATOR_SIGN", "PROXY_HEADER", "SESSION_HEADER", "TRAILER"]
 
 SESSION_HEADER: Final = construct.Struct(
     "signature" / construct.Const(SIGNATURE),
@@ -34,6 +35,45 @@ SESSION_HEADER: Final = construct.Struct(
     "crc" / construct.Int16ul,
 )
 """The 30 bytes of the session header."""
+
+
+def _addresses(size: int) -> Layout:
+    return construct.Struct(
+        "source" / construct.Bytes(size),
+        "destination" / construct.Bytes(size),
+        "source_port" / construct.Int16ub,
+        "destination_port" / construct.Int16ub,
+    )
+
+
+_PROXY_TLV: Final = construct.Struct(
+    "kind" / construct.Int8ub, "value" / construct.Prefixed(construct.Int16ub, construct.GreedyBytes)
+)
+
+PROXY_HEADER: Final = construct.Struct(
+    "signature" / construct.Const(PROXY_SIGNATURE),
+    "version_command" / construct.OneOf(construct.Int8ub, [0x20, 0x21]),
+    "family" / construct.Int8ub,
+    "rest"
+    / construct.Prefixed(
+        construct.Int16ub,
+        construct.IfThenElse(
+            lambda context: context.version_command == 0x20 or context.family == 0x00,
+            construct.Struct("skipped" / construct.GreedyBytes),
+            construct.Struct(
+                "addresses"
+                / construct.Switch(
+                    construct.this._.family,
+                    {0x11: _addresses(4), 0x21: _addresses(16), 0x31: construct.Bytes(216)},
+                    default=construct.Error,
+                ),
+                "tlvs" / construct.GreedyRange(_PROXY_TLV),
+                "end" / construct.Terminated,
+            ),
+        ),
+    ),
+)
+"""The header of a balancer, PROXY protocol version 2, with its addresses and TLVs."""
 
 CONTAINER_HEADER: Final = construct.Struct(
     "length" / construct.Int16ul,

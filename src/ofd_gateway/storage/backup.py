@@ -169,12 +169,10 @@ async def _run(
     progress: _Progress | None = None,
 ) -> None:
     """Runs a tool on a database; the password goes by the environment, where other users do not see it."""
-    parts = urlsplit(dsn)
+    dsn, password = _without_password(dsn)
     environment = dict(os.environ)
-    if parts.password is not None:
-        environment["PGPASSWORD"] = unquote(parts.password)
-        place = parts.netloc.rpartition("@")[2]
-        dsn = urlunsplit(parts._replace(netloc=f"{parts.username or ''}@{place}"))
+    if password is not None:
+        environment["PGPASSWORD"] = password
     child = await asyncio.create_subprocess_exec(
         find_binaries().path(program),
         *options,
@@ -197,6 +195,22 @@ async def _run(
             await child.wait()
     if code != 0:
         raise BackupFailed(f"{program} failed with {code}: {said.decode(errors='replace').strip()[-1000:]}")
+
+
+def _without_password(dsn: str) -> tuple[str, str | None]:
+    """The URI without its password, and the password, which stands before the host or is a parameter."""
+    parts = urlsplit(dsn)
+    password = parts.password if parts.password is None else unquote(parts.password)
+    place = parts.netloc.rpartition("@")[2]
+    netloc = parts.netloc if password is None else f"{parts.username or ''}@{place}"
+    kept = []
+    for parameter in parts.query.split("&"):
+        name, _, value = parameter.partition("=")
+        if name == "password":
+            password = unquote(value)
+        else:
+            kept.append(parameter)
+    return urlunsplit(parts._replace(netloc=netloc, query="&".join(kept))), password
 
 
 async def _execute(dsn: str, *statements: str) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 import asyncpg
 
-from ofd_gateway.storage.errors import DatabaseUnavailable, DatabaseUnsafe
+from ofd_gateway.storage.errors import DatabaseUnavailable, DatabaseUnsafe, reason_of
 from ofd_gateway.storage.migrations import check_schema
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ SELECT name FROM pg_settings
 WHERE name IN ('fsync', 'synchronous_commit', 'full_page_writes') AND setting = 'off'
 ORDER BY name
 """
-_PASSWORD: Final = re.compile(r"^(\w+://[^:@/?]*):[^?]*@")
+_PASSWORD: Final = re.compile(r"^(\w+://[^:@/?]*):.*@", re.DOTALL)
 _PASSWORD_PARAMETER: Final = re.compile(r"((?:ssl)?password=)[^&\s]*")
 _CONNECT_TIMEOUT_S: Final = 10.0
 _COMMAND_TIMEOUT_S: Final = 30.0
@@ -91,8 +91,7 @@ class Database:
                 server_settings={"application_name": application_name},
             )
         except (*CONNECTION_ERRORS, *_DSN_ERRORS) as error:
-            reason = str(error) or type(error).__name__
-            raise DatabaseUnavailable(f"cannot connect to {masked_dsn(dsn)}: {reason}") from error
+            raise DatabaseUnavailable(f"cannot connect to {masked_dsn(dsn)}: {reason_of(error)}") from None
         database = cls(pool, dsn)
         try:
             await database.ping()

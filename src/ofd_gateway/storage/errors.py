@@ -15,6 +15,7 @@ __all__ = [
     "SchemaMismatch",
     "SchemaOutdated",
     "StoreFailed",
+    "reason_of",
 ]
 
 
@@ -57,3 +58,14 @@ class StoreFailed(DatabaseError):
         super().__init__(reason)
         self.committed = committed
         self.retryable = retryable
+
+
+def reason_of(error: Exception) -> str:
+    """What to say of a connection that was not made, without a word of its URI.
+
+    The driver's complaints of a URI that it cannot read cite parts of it; a sign in the wrong place makes them parts of
+    the password.
+    """
+    if isinstance(error, ValueError | OverflowError):
+        return "the URI cannot be read; signs like / ? # @ in a password are written in per cent form, / as %2F"
+    return str(error) or type(error).__name__

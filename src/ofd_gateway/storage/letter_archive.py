@@ -25,6 +25,10 @@ _COLUMNS: Final = """
 SELECT id, recipient, address, subject, message_id, state, created_at, attempts, next_attempt_at, ended_at
 FROM letters
 """
+_LIST: Final = (
+    _COLUMNS
+    + " WHERE ($1::text IS NULL OR recipient = $1) AND ($2::text IS NULL OR state = $2) ORDER BY id DESC LIMIT $3"
+)
 _OF_ALERT: Final = _COLUMNS + " JOIN letter_alerts ON letter_id = id WHERE alert_id = $1 ORDER BY id"
 _ATTEMPTS: Final = """
 SELECT letter_id, at, outcome, code, reply FROM letter_attempts WHERE letter_id = ANY ($1::bigint[]) ORDER BY id
@@ -95,15 +99,8 @@ class LetterArchive:
         Raises:
             DatabaseUnavailable: the database cannot be read.
         """
-        conditions, arguments = [], []
-        for column, value in (("recipient", recipient), ("state", state)):
-            if value is not None:
-                arguments.append(value)
-                conditions.append(f"{column} = ${len(arguments)}")
-        where = f" WHERE {' AND '.join(conditions)}" if conditions else ""
-        many = f" LIMIT {int(limit)}" if limit else ""
         async with self._database.reading() as connection:
-            rows = await connection.fetch(f"{_COLUMNS}{where} ORDER BY id DESC{many}", *arguments)
+            rows = await connection.fetch(_LIST, recipient, state, limit or None)
         return [LetterRecord(**row) for row in reversed(rows)]
 
     async def letter(self, letter_id: int) -> tuple[LetterRecord, bytes] | None:

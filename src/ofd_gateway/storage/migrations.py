@@ -13,7 +13,13 @@ from typing import Final, TypeAlias
 
 import asyncpg
 
-from ofd_gateway.storage.errors import DatabaseUnavailable, MigrationChanged, SchemaMismatch, SchemaOutdated
+from ofd_gateway.storage.errors import (
+    DatabaseUnavailable,
+    MigrationChanged,
+    SchemaMismatch,
+    SchemaOutdated,
+    reason_of,
+)
 
 __all__ = ["Migration", "check_schema", "load_migrations", "migrate"]
 
@@ -82,8 +88,7 @@ async def migrate(dsn: str, migrations: list[Migration] | None = None) -> list[s
             dsn, timeout=_CONNECT_TIMEOUT_S, server_settings={"application_name": "ofd-gateway migrate"}
         )
     except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, TimeoutError, ValueError, OverflowError) as error:
-        reason = str(error) or type(error).__name__
-        raise DatabaseUnavailable(f"cannot connect to the database: {reason}") from error
+        raise DatabaseUnavailable(f"cannot connect to the database: {reason_of(error)}") from None
     try:
         await _lock(connection)
         await connection.execute(_CREATE_LEDGER)

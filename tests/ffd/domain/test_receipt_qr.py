@@ -122,3 +122,8 @@ def test_the_printed_sign() -> None:
     for text in ("", "x", "4294967296", "00000000001"):
         with pytest.raises(ValueError, match="no fiscal sign"):
             parse_fiscal_sign(text)
+
+
+def test_years_have_four_digits():
+    text = "t=00181030T0849&s=159.00&fn=9289000100087745&i=24896&fp=4146547960&n=1"
+    assert format_qr(parse_qr(text)) == text

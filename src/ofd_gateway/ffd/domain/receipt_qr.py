@@ -71,8 +71,9 @@ class ReceiptQr(msgspec.Struct, frozen=True, kw_only=True):
 def format_qr(qr: ReceiptQr) -> str:
     """`t=20181030T0849&s=159.00&fn=9289000100087745&i=24896&fp=4146547960&n=1`: minutes, roubles with two decimals."""
     roubles, kopecks = divmod(qr.total_kopecks, 100)
+    moment = qr.issued_at_local  # its %Y has four digits only from the year 1000 on
     return (
-        f"t={qr.issued_at_local.strftime(_WITH_MINUTES)}&s={roubles}.{kopecks:02}&fn={qr.fn}"
+        f"t={moment.year:04}{moment:%m%dT%H%M}&s={roubles}.{kopecks:02}&fn={qr.fn}"
         f"&i={qr.fd}&fp={qr.printed_fiscal_sign}&n={qr.operation_type}"
     )
 

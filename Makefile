@@ -34,11 +34,12 @@ format: setup ## format the code and mend what ruff can mend
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-docs: setup ## write the generated pages anew: docs/commands.md, docs/ffd.md, docs/schemas, docs/*openapi.json
+docs: setup ## write the generated pages anew: commands, formats, JSON Schemas, OpenAPI, the Wireshark dissector
 	$(BIN)/python scripts/document_commands.py
 	$(BIN)/python scripts/generate_ffd_docs.py
 	$(BIN)/python scripts/document_api.py
 	$(BIN)/python scripts/generate_fns_openapi.py
+	$(BIN)/python scripts/generate_wireshark.py
 
 bench: setup ## measure decoding, storing and confirming, and print the ratios
 	$(BIN)/python -m benchmarks $(ARGS)

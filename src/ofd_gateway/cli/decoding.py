@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal
 
+from ofd_gateway.captures.recording import is_recording
 from ofd_gateway.cli.output import print_json
 from ofd_gateway.cli.reading import Reading, UnreadableInput, read_bytes, read_input, read_line
 from ofd_gateway.config_file import find_config_file
@@ -19,7 +20,15 @@ if TYPE_CHECKING:
     from ofd_gateway.ffd.checks import Violation
     from ofd_gateway.settings import FfdSettings
 
-__all__ = ["decode_lines", "decode_whole", "print_messages", "run_plainly"]
+__all__ = [
+    "decode_lines",
+    "decode_whole",
+    "error_object",
+    "print_messages",
+    "reading_object",
+    "run_plainly",
+    "violations_of",
+]
 
 Names = Literal["2021", "2017"]
 
@@ -51,10 +60,10 @@ def decode_lines(file: Path | None, *, config: Path | None) -> bool:
     failed = False
     for line in _input_lines(file):
         try:
-            answer = _as_json(read_line(line), names)
+            answer = reading_object(read_line(line), names)
         except UnreadableInput as error:
             failed = True
-            answer = _error(error)
+            answer = error_object(error)
         print_json(answer)
         sys.stdout.flush()
     return failed
@@ -63,7 +72,12 @@ def decode_lines(file: Path | None, *, config: Path | None) -> bool:
 def decode_whole(file: Path | None, *, as_json: bool, config: Path | None) -> bool:
     """Every message of the input, as JSON or as trees; returns whether one failed."""
     settings = _settings(config)
-    fault = _print_as_json(_input(file), settings) if as_json else _print_as_trees(_input(file), settings)
+    data = _input(file)
+    if is_recording(data):
+        from ofd_gateway.cli.recorded import print_recording
+
+        return print_recording(data, settings, as_json=as_json)
+    fault = _print_as_json(data, settings) if as_json else _print_as_trees(data, settings)
     if fault is not None:
         sys.stderr.write(f"{fault.reason}: {fault} (смещение / offset {fault.offset})\n")
     return fault is not None
@@ -75,7 +89,7 @@ def print_messages(raw: bytes, settings: FfdSettings | None = None) -> Unreadabl
 
     try:
         for base, reading in read_input(raw):
-            print_reading(reading, base=base, violations=_violations(reading, settings))
+            print_reading(reading, base=base, violations=violations_of(reading, settings))
     except UnreadableInput as error:
         print_reading(error.partial, base=error.base)
         if raw:
@@ -95,9 +109,9 @@ def _print_as_trees(data: bytes, settings: FfdSettings | None) -> UnreadableInpu
 def _print_as_json(data: bytes, settings: FfdSettings | None) -> UnreadableInput | None:
     try:
         for _, reading in read_input(read_bytes(data)):
-            print_json(_as_json(reading, settings.names if settings else "2021"))
+            print_json(reading_object(reading, settings.names if settings else "2021"))
     except UnreadableInput as error:
-        print_json(_error(error))
+        print_json(error_object(error))
         return error
     return None
 
@@ -114,7 +128,8 @@ def _input_lines(file: Path | None) -> Iterator[bytes]:
         yield from opened
 
 
-def _as_json(reading: Reading, names: Names) -> dict[str, object]:
+def reading_object(reading: Reading, names: Names) -> dict[str, object]:
+    """One message as FNS JSON under the name of its document; a header alone as `service`."""
     if reading.document is not None:
         return to_fns_json(reading.document, message_sign=reading.message_sign, names=names)
     header = reading.header
@@ -130,11 +145,13 @@ def _as_json(reading: Reading, names: Names) -> dict[str, object]:
     }
 
 
-def _error(error: UnreadableInput) -> dict[str, object]:
+def error_object(error: UnreadableInput) -> dict[str, object]:
+    """What takes the place of a message that cannot be read."""
     return {"error": {"reason": error.reason, "offset": error.offset, **error.more, "text": str(error)}}
 
 
-def _violations(reading: Reading, settings: FfdSettings | None) -> Sequence[Violation]:
+def violations_of(reading: Reading, settings: FfdSettings | None) -> Sequence[Violation]:
+    """What the checks find in a register's document; nothing for a confirmation."""
     from ofd_gateway.ffd.checks import DEFAULT, check
 
     document = reading.document

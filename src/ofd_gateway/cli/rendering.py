@@ -16,7 +16,9 @@ from ofd_gateway.protocol import CONTAINER_HEADER_BYTES, FROM_FN, SESSION_HEADER
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from ofd_gateway.cli.reading import Reading
+    from rich.console import Console
+
+    from ofd_gateway.captures.reading import Reading
     from ofd_gateway.ffd import Document, Field
     from ofd_gateway.ffd.checks import Violation
     from ofd_gateway.protocol import Container, SessionHeader
@@ -33,9 +35,11 @@ _SEVERITIES: Final = {
 }
 
 
-def print_reading(reading: Reading, *, base: int, violations: Sequence[Violation] = ()) -> None:
-    """All that is known of one message, layer by layer; offsets count from `base`."""
-    out = console()
+def print_reading(
+    reading: Reading, *, base: int, violations: Sequence[Violation] = (), out: Console | None = None
+) -> None:
+    """All that is known of one message, layer by layer; offsets count from `base`. Standard output by default."""
+    out = out or console()
     if reading.header is not None:
         out.print(session_tree(reading.header, base=base))
         base += SESSION_HEADER_BYTES
@@ -49,7 +53,7 @@ def print_reading(reading: Reading, *, base: int, violations: Sequence[Violation
         out.print(tree)
 
 
-def print_fault(raw: bytes, offset: int, text: str) -> None:
+def print_fault(raw: bytes, offset: int, text: str, *, out: Console | None = None) -> None:
     """The bytes around a fault, the one at `offset` marked, and what is wrong with it."""
     dump = Text()
     shown = hex_dump(raw, start=max(offset - _CONTEXT_BYTES, 0), end=offset + _CONTEXT_BYTES)
@@ -59,7 +63,7 @@ def print_fault(raw: bytes, offset: int, text: str) -> None:
         if 0 <= column < 16 and offset < len(raw):
             row.stylize("bold reverse red", 10 + column * 3, 12 + column * 3)
         dump.append_text(row)
-    console().print(dump.append(printable(text), style="red"))
+    (out or console()).print(dump.append(printable(text), style="red"))
 
 
 def session_tree(header: SessionHeader, *, base: int = 0) -> Tree:

@@ -111,7 +111,7 @@ def simulate(
                 port=port,
                 answer_timeout_s=parse_duration_s(answer_timeout, "--answer-timeout"),
                 operator_inn=_checked_inn(operator_inn),
-                response_codes=_codes(expect_code),
+                response_codes=parse_codes(expect_code),
                 clock_tolerance=timedelta(seconds=parse_duration_s(clock_tolerance, "--clock-tolerance")),
             ),
             registers=registers,
@@ -188,7 +188,8 @@ def _habits(text: str) -> tuple[Habit, ...]:
         raise typer.BadParameter(f"{error.args[0]!r}: {', '.join(HABITS)}, {MIXED}", param_hint="--habit") from None
 
 
-def _codes(text: str) -> frozenset[int] | None:
+def parse_codes(text: str) -> frozenset[int] | None:
+    """Response codes of `0,14`, None for `any`; typer.BadParameter when it is neither."""
     if text == "any":
         return None
     parts = [part.strip() for part in text.split(",")]

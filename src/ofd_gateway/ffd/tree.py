@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from ofd_gateway.ffd.dictionary import TagSpec
     from ofd_gateway.ffd.document import Document, Field
 
-__all__ = ["lines", "meaning_of"]
+__all__ = ["is_money", "lines", "meaning_of"]
 
 _FISCAL_SIGN: Final = 1077
 _FISCAL_SIGN_BYTES: Final = 6
@@ -68,6 +68,11 @@ def meaning_of(field: Field, document: Document) -> str:
     return f"{_number(spec, value, document)}{_spelled_out(spec, value)}"
 
 
+def is_money(spec: TagSpec) -> bool:
+    """Whether the number is an amount in kopecks."""
+    return spec.kind is TagKind.VLN and spec.name_en not in _NOT_MONEY
+
+
 def _spelled_out(spec: TagSpec, value: int | str) -> str:
     words = describe(spec.tag, value) if spec.enum_ref else ""
     return f": {words} / {describe(spec.tag, value, language='en').replace('_', ' ')}" if words else ""
@@ -77,7 +82,7 @@ def _number(spec: TagSpec, value: int, document: Document) -> str:
     if spec.kind is TagKind.UNIXTIME:
         zone = " UTC" if document.code == _CONFIRMATION else ""
         return f"{as_local_datetime(value):%Y-%m-%d %H:%M:%S}{zone}"
-    if spec.kind is TagKind.VLN and spec.name_en not in _NOT_MONEY:
+    if is_money(spec):
         return f"{value // 100}.{value % 100:02d}"
     return str(value)
 

@@ -1,0 +1,1 @@
+"""Recorded messages sent again, in order, each answer checked. Shell."""

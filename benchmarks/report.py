@@ -85,6 +85,7 @@ def _micro(micro: dict[str, float]) -> str:
         "step_us": "rules of an ordinary receipt",
         "step_stored_us": "the same with its stored state",
         "construct_us": "construct declaration of the same format",
+        "tables_us": "all tables of formats and checks read from their files",
     }
     lines = ["## One ten-item receipt (105 TLVs)", "", "| | µs | of decode |", "|---|---:|---:|"]
     lines += [f"| {name} | {micro[key]:.1f} | {micro[key] / micro['decode_us']:.2f} |" for key, name in names.items()]

@@ -171,8 +171,15 @@ async def test_a_reader_goes_on_in_the_middle_of_a_page(dsn: str) -> None:
         assert await feed.keys(upto, now) == [(PLAIN_FN, 8)]
 
 
+@pytest.mark.parametrize("far_behind", [-1, 5_000])
 @pytest.mark.parametrize("limit", [1, 2, 100])
-async def test_however_it_is_paged_and_interleaved_each_document_comes_once(dsn: str, limit: int) -> None:
+async def test_however_it_is_paged_and_interleaved_each_document_comes_once(
+    dsn: str, limit: int, far_behind: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One FN's documents are found in two ways, by position or by their own key; both give the same."""
+    from ofd_gateway.storage import feed as module
+
+    monkeypatch.setattr(module, "_FAR_BEHIND", far_behind)
     async with feed_of(dsn) as feed:
         reader, only = Reader(feed, limit=limit), Reader(feed, fn=OTHER_FN, limit=limit)
         async with writers(dsn, 6) as found:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import functools
 from decimal import Decimal
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 import msgspec
 
@@ -13,9 +13,11 @@ from ofd_gateway.ffd.dictionary import TagSpec, lookup, lookup_name, meanings
 from ofd_gateway.ffd.document import printed_fiscal_sign
 from ofd_gateway.ffd.fns_reading import CODE_KEYS, from_fns_json
 from ofd_gateway.ffd.tlv import Structure
-from ofd_gateway.ffd.values import TagKind, decode_value, plain_decimal
+from ofd_gateway.ffd.values import ENCODING, TagKind, decode_fvln, fits, plain_decimal
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from ofd_gateway.ffd.dictionary import Names
     from ofd_gateway.ffd.document import Document
 
@@ -61,37 +63,63 @@ def parse_json(text: bytes | str) -> object:
     return parsed
 
 
+class _Entry(NamedTuple):
+    """How a tag is written in its place: its key, whether it is a list, and what its bytes mean."""
+
+    key: str
+    is_list: bool
+    read: Callable[[bytes], object]
+
+
 def _object(structure: Structure, parent: int, ffd: str, names: Names) -> dict[str, object]:
     found: dict[str, object] = {}
     lists: dict[str, list[object]] = {}
+    entries = _entries(parent, ffd, names)
     for tag, value in zip(structure.tags, structure.values, strict=True):
-        spec, key = _only_meaning(tag, parent, ffd, names) or _meaning_by_content(tag, value, parent, ffd, names)
-        meaning = _meaning(tag, spec, value, ffd, names)
+        entry = entries.get(tag) or _entry(entries, tag, value, parent, ffd, names)
+        key, is_list, read = entry
+        meaning = read(value) if isinstance(value, bytes) else _object(value, tag, ffd, names)
         if key in lists:
             lists[key].append(meaning)
         elif key in found:
             found[key] = lists[key] = [found[key], meaning]
-        elif spec is not None and (spec.repeatable or (tag == _PROPERTIES and names == "2017")):
+        elif is_list:
             found[key] = lists[key] = [meaning]
         else:
             found[key] = meaning
     return found
 
 
-@functools.lru_cache(maxsize=4096)
-def _only_meaning(tag: int, parent: int, ffd: str, names: Names) -> tuple[TagSpec | None, str] | None:
-    """The meaning and the key of a tag that is told without looking at its value, None for a reused number."""
+@functools.lru_cache(maxsize=1024)
+def _entries(parent: int, ffd: str, names: Names) -> dict[int, _Entry]:
+    """What was found out about the tags inside `parent`; `_entry` adds to it."""
+    return {}
+
+
+def _entry(
+    entries: dict[int, _Entry], tag: int, value: bytes | Structure, parent: int, ffd: str, names: Names
+) -> _Entry:
+    """How this tag is written; it is kept unless the number is reused and its content tells which meaning it has."""
     found = meanings(tag)
     if not found:
-        return None, str(tag)
-    return (found[0], _key(found[0], parent, ffd, names)) if len(found) == 1 else None
+        return _Entry(str(tag), False, bytes.hex)
+    if len(found) > 1:
+        return _reused_entry(tag, len(value) if isinstance(value, bytes) else None, parent, ffd, names)
+    entries[tag] = entry = _entry_of(found[0], parent, ffd, names)
+    return entry
 
 
-def _meaning_by_content(
-    tag: int, value: bytes | Structure, parent: int, ffd: str, names: Names
-) -> tuple[TagSpec | None, str]:
-    spec = lookup(tag, parent, ffd=ffd, content=value)
-    return spec, str(tag) if spec is None else _key(spec, parent, ffd, names)
+@functools.lru_cache(maxsize=4096)
+def _reused_entry(tag: int, length: int | None, parent: int, ffd: str, names: Names) -> _Entry:
+    """The same for a reused number, whose meaning depends on the length of its value; None is that of a structure."""
+    content = Structure([], [], 0) if length is None else bytes(length)
+    spec = lookup(tag, parent, ffd=ffd, content=content)
+    return _Entry(str(tag), False, bytes.hex) if spec is None else _entry_of(spec, parent, ffd, names)
+
+
+def _entry_of(spec: TagSpec, parent: int, ffd: str, names: Names) -> _Entry:
+    is_list = spec.repeatable or (spec.tag == _PROPERTIES and names == "2017")
+    return _Entry(_key(spec, parent, ffd, names), is_list, _reading(spec))
 
 
 def _key(spec: TagSpec, parent: int, ffd: str, names: Names) -> str:
@@ -100,26 +128,30 @@ def _key(spec: TagSpec, parent: int, ffd: str, names: Names) -> str:
     return name if reader is not None and reader.tag == spec.tag else str(spec.tag)
 
 
-def _meaning(tag: int, spec: TagSpec | None, value: bytes | Structure, ffd: str, names: Names) -> object:
-    if isinstance(value, Structure):
-        return _object(value, tag, ffd, names)
-    if spec is None:
-        return value.hex()
-    if tag == _FISCAL_SIGN and len(value) == _FISCAL_SIGN_BYTES:
-        return printed_fiscal_sign(value)
-    if spec.kind is TagKind.STLV and not value:
-        return {}
-    meaning = decode_value(spec, value)
-    if meaning is None:
-        return value.hex()
-    if isinstance(meaning, bytes):
-        return meaning.hex()
-    if isinstance(meaning, Decimal):
-        text = plain_decimal(meaning)
-        return Decimal(text) if "." in text else int(text)
-    if isinstance(meaning, str) and tag in TRIMMED_TAGS:
-        return meaning.rstrip(" ")
-    return meaning
+@functools.cache
+def _reading(spec: TagSpec) -> Callable[[bytes], object]:
+    """What the bytes of this tag mean in JSON; raw bytes and lengths that do not fit the kind are hex."""
+    widths = spec.widths
+    if widths:
+        return lambda raw: int.from_bytes(raw, "little") if not raw or len(raw) in widths else raw.hex()
+    if spec.kind is TagKind.STRING:
+        if spec.tag in TRIMMED_TAGS:
+            return lambda raw: raw.decode(ENCODING).rstrip(" ")
+        return lambda raw: raw.decode(ENCODING)
+    if spec.kind is TagKind.VLN:
+        return lambda raw: int.from_bytes(raw, "little") if fits(spec, raw) else raw.hex()
+    if spec.kind is TagKind.FVLN:
+        return lambda raw: _quantity(raw) if fits(spec, raw) else raw.hex()
+    if spec.kind is TagKind.STLV:
+        return lambda raw: raw.hex() if raw else {}
+    if spec.tag == _FISCAL_SIGN:
+        return lambda raw: printed_fiscal_sign(raw) if len(raw) == _FISCAL_SIGN_BYTES else raw.hex()
+    return bytes.hex
+
+
+def _quantity(raw: bytes) -> int | Decimal:
+    text = plain_decimal(decode_fvln(raw))
+    return Decimal(text) if "." in text else int(text)
 
 
 def _without_exponents(obj: object) -> object:

@@ -33,6 +33,23 @@ _PAGE: Final = f"""
   AND ($6::text IS NULL OR fn = $6) AND (position, fn, generation, fd) > ($7, $8, $9, $10)
 ORDER BY position, fn, generation, fd LIMIT $11
 """
+# One FN far behind: by its own key, and only the page's containers are read. Going by position reads everybody's.
+_PAGE_OF_FN: Final = f"""
+WITH own AS MATERIALIZED (
+    SELECT position, generation, fd FROM documents {_BETWEEN} AND fn = $6
+), page AS MATERIALIZED (
+    SELECT * FROM own WHERE (position, generation, fd) > ($7, $9, $10) AND $8::text IS NOT NULL
+    ORDER BY position, generation, fd LIMIT $11
+)
+{
+    COLUMNS.replace("SELECT fn, generation, fd,", "SELECT d.fn, d.generation, d.fd,").replace(
+        "FROM documents", ", d.position FROM page JOIN documents AS d USING (generation, fd)"
+    )
+} WHERE d.fn = $6
+ORDER BY d.position, d.generation, d.fd
+"""  # noqa: S608  constants
+_FAR_BEHIND: Final = 5_000
+"""Transactions between two horizons from which on an FN's documents are found by their own key."""
 _KEYS: Final = f"SELECT DISTINCT fn, fd FROM documents {_BETWEEN}"  # noqa: S608  constants
 _NO_KEY: Final = FeedKey(-1, "", 0, 0)
 _LAST_POSITION: Final = "SELECT coalesce(max(position), 0) FROM documents"
@@ -94,7 +111,9 @@ class Feed:
         """
         bounds = await self._bounds(seen, upto)
         async with self._database.reading() as connection:
-            rows = await connection.fetch(_PAGE, *bounds, fn, *(after or _NO_KEY), limit)
+            is_far_behind = fn is not None and bounds[1] - bounds[0] > _FAR_BEHIND
+            query = _PAGE_OF_FN if is_far_behind else _PAGE
+            rows = await connection.fetch(query, *bounds, fn, *(after or _NO_KEY), limit)
         return [_placed(row) for row in rows]
 
     async def keys(self, seen: Horizon, upto: Horizon) -> Sequence[tuple[str, int]]:
@@ -119,7 +138,7 @@ class Feed:
 async def _latest_era(connection: Connection, query: str) -> Any:
     row = await connection.fetchrow(query)
     if row is None:
-        raise SchemaMismatch("the table feed_eras is empty; the migration 0006_faults.sql has filled it")
+        raise SchemaMismatch("the table feed_eras is empty; the migration 0004_faults.sql has filled it")
     return row
 
 

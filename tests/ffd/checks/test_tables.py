@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import time
-
 import msgspec
 import pytest
 
 from ofd_gateway.ffd import enumerations as enumeration_table
 from ofd_gateway.ffd import presence as presence_table
 from ofd_gateway.ffd.checks.plan import ITEM, Plan, root_plan
-from ofd_gateway.ffd.enumerations import describe, enumeration, enumerations
+from ofd_gateway.ffd.enumerations import describe, enumeration
 from ofd_gateway.ffd.evidence import TableError
 from ofd_gateway.ffd.presence import EDITIONS, Era, Requirement, editions, era_at, places, rows
 from ofd_gateway.ffd.tlv import STRUCTURE_TAGS
@@ -140,19 +138,6 @@ def test_every_closed_set_of_a_receipt_takes_its_values_and_no_other(code: int, 
 
 
 # the tables themselves
-
-
-def test_loading_takes_less_than_thirty_milliseconds() -> None:
-    """The dictionary of tags, which they are checked against, is loaded before."""
-    took = []
-    for _ in range(5):
-        rows.cache_clear()
-        enumerations.cache_clear()
-        before = time.perf_counter()
-        rows()
-        enumerations()
-        took.append(time.perf_counter() - before)
-    assert min(took) < 0.03
 
 
 def test_eras_and_their_editions() -> None:

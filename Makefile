@@ -6,7 +6,7 @@ PYTEST_WORKERS ?= 2
 export UV_PYTHON_DOWNLOADS := never
 
 .DEFAULT_GOAL := help
-.PHONY: help setup runtime run test check format docs bench bench-full lock clean
+.PHONY: help setup runtime run demo test check format docs bench bench-full lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -19,6 +19,9 @@ runtime:
 
 run: runtime ## install what serving needs and serve on the built-in database (ARGS="--listen 0.0.0.0:7777")
 	@exec $(BIN)/ofd-gateway serve $(ARGS)
+
+demo: runtime ## sixty days of a small chain in a minute, on a gateway of its own (ARGS="--seconds 30")
+	@exec $(BIN)/ofd-gateway demo $(ARGS)
 
 test: setup ## run every test, with coverage thresholds for each room
 	$(BIN)/python -m pytest -n $(PYTEST_WORKERS) --dist loadfile -p tests.room_coverage --cov --cov-report= $(ARGS)

@@ -327,3 +327,35 @@ def test_the_base_of_links(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OFD_GATEWAY_WEB__PUBLIC_URL", "check.example")
     with pytest.raises(SettingsError, match=r"web\.public_url"):
         load_settings()
+
+
+@pytest.mark.parametrize(
+    ("given", "by_email", "on"),
+    [
+        ({}, False, False),
+        ({"smtp": {"host": "mail.test"}}, True, True),
+        ({"smtp": {"host": "mail.test"}, "buyers": {"email": "off"}}, False, False),
+        ({"buyers": {"email": "on"}}, True, True),
+        ({"sms": {"host": "smsc.test"}}, False, True),
+    ],
+)
+def test_receipts_go_to_buyers_where_there_is_a_way(given: dict[str, object], by_email: bool, on: bool) -> None:
+    settings = load_settings(**given)
+    assert (settings.buyers_by_email, settings.buyers_on) == (by_email, on)
+
+
+def test_the_password_of_the_centre_is_a_secret() -> None:
+    settings = load_settings(sms={"host": "smsc.test", "password": "secret08"})
+    assert settings.masked()["sms"]["password"] == "***"
+    assert "secret08" not in repr(settings)
+
+
+@pytest.mark.parametrize("sender", ["", "+79990000000", "1234", "Romashka 24"])
+def test_who_messages_come_from(sender: str) -> None:
+    assert load_settings(sms={"sender": sender}).sms.parameters().sender == sender
+
+
+@pytest.mark.parametrize("sender", ["Ромашка", "a name too long", "+7999000000000000000000", "a\r\nb"])
+def test_who_messages_cannot_come_from(sender: str) -> None:
+    with pytest.raises(SettingsError, match=r"sms\.sender"):
+        load_settings(sms={"sender": sender})

@@ -10,11 +10,15 @@ from pydantic import Field
 from ofd_gateway.setting_values import Capacities, Duration, Durations, Group, Numbers, Texts
 
 if TYPE_CHECKING:
+    from ofd_gateway.alerts.fns_delay import DelayParameters
     from ofd_gateway.alerts.incident import IncidentParameters
     from ofd_gateway.alerts.notices import NoticeParameters
     from ofd_gateway.alerts.parameters import Parameters
 
 __all__ = ["AlertsSettings"]
+
+_OPERATORS = frozenset({"many_registers", "fns_delayed"})
+"""Alerts of the operator, which no rule of the engine judges."""
 
 
 def _days(*counts: int) -> list[timedelta]:
@@ -97,6 +101,12 @@ class ManyRegistersSettings(Group):
     holds_for: Duration = Field(timedelta(hours=24), description="how long letters to customers wait for its end")
 
 
+class FnsDelayedSettings(Group):
+    """`fns_delayed`."""
+
+    after: Duration = Field(timedelta(minutes=15), description="age of the oldest document that waits for the ФНС")
+
+
 class AlertsSettings(Group):
     """Thresholds of the rules and grouping of letters; a customer may have thresholds of its own."""
 
@@ -110,6 +120,7 @@ class AlertsSettings(Group):
     shift_too_long: ShiftTooLongSettings = ShiftTooLongSettings()
     fd_gap: FdGapSettings = FdGapSettings()
     many_registers: ManyRegistersSettings = ManyRegistersSettings()
+    fns_delayed: FnsDelayedSettings = FnsDelayedSettings()
     timezone: str = Field("Europe/Moscow", description="zone of registers that have none of their own")
     group_wait: Duration = Field(timedelta(seconds=30), description="how long news waits for company")
     group_interval: Duration = Field(timedelta(minutes=5), description="least time between two letters")
@@ -123,7 +134,7 @@ class AlertsSettings(Group):
         rules = {
             name: {key: tuple(value) if isinstance(value, list) else value for key, value in getattr(self, name)}
             for name in type(self).model_fields
-            if isinstance(getattr(self, name), Group) and name != "many_registers"
+            if isinstance(getattr(self, name), Group) and name not in _OPERATORS
         }
         return customise(Parameters(), {**rules, "timezone": self.timezone})
 
@@ -140,3 +151,9 @@ class AlertsSettings(Group):
         from ofd_gateway.alerts.incident import IncidentParameters
 
         return IncidentParameters(**dict(self.many_registers))
+
+    def fns_delay(self) -> DelayParameters:
+        """When documents wait too long for the tax service."""
+        from ofd_gateway.alerts.fns_delay import DelayParameters
+
+        return DelayParameters(after=self.fns_delayed.after)

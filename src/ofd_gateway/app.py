@@ -11,15 +11,17 @@ import sys
 import tempfile
 import time
 from contextlib import AsyncExitStack
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
+import msgspec
 import structlog
 
 from ofd_gateway.alerts.deadlines import Deadlines
 from ofd_gateway.alerts.letters import Composer
 from ofd_gateway.alerts.mailer import Mailer
 from ofd_gateway.alerts.reporting import AlertReporter
-from ofd_gateway.clock import SystemClock
+from ofd_gateway.clock import SystemClock, VirtualClock, forget_clock, leave_clock
 from ofd_gateway.crypto import EmulatorCrypto
 from ofd_gateway.disposal import Disposal
 from ofd_gateway.errors import OfdGatewayError
@@ -31,6 +33,10 @@ from ofd_gateway.mail import Maildir, SmtpServer
 from ofd_gateway.sockets import address_text, bind_socket
 from ofd_gateway.storage import (
     CONNECTION_ERRORS,
+    BuyerArchive,
+    BuyerErasure,
+    BuyerMailStore,
+    BuyerQueue,
     Database,
     DatabaseError,
     DeadlineStore,
@@ -39,6 +45,8 @@ from ofd_gateway.storage import (
     EmbeddedPostgres,
     FaultBook,
     Feed,
+    FnsEndpoint,
+    FnsOutbox,
     LetterPlanner,
     LetterStore,
     OperatorRecipient,
@@ -46,6 +54,7 @@ from ofd_gateway.storage import (
     ReceiptStore,
     RegisterBook,
     ServiceRuns,
+    SmsStore,
     Watching,
     masked_dsn,
     migrate,
@@ -70,12 +79,16 @@ from ofd_gateway.workers import WorkerCrashLoop, WorkerPool
 
 if TYPE_CHECKING:
     import socket
-    from collections.abc import Callable, Coroutine
+    from collections.abc import Awaitable, Callable, Coroutine
 
     from starlette.routing import Mount
 
+    from ofd_gateway.alerts.fns_delay import DelayParameters
     from ofd_gateway.alerts.mailer import Transport
+    from ofd_gateway.buyers.service import BuyerService
+    from ofd_gateway.buyers.smpp.session import OnMessage, SmppSession
     from ofd_gateway.clock import Clock
+    from ofd_gateway.fns.exporter import Exporter
     from ofd_gateway.metrics import Metrics
     from ofd_gateway.settings import Settings
 
@@ -96,11 +109,16 @@ EXIT_CONFIGURATION = 2
 EXIT_DATABASE = 3
 
 _READY_TIMEOUT_S = 2.0
+_PROMPT_S = 5.0
+"""Real seconds within which a document has gone on, if nothing is wrong."""
+_BUYER_CONNECTIONS = 6
+"""For planning, the lock of the sender of messages, and what is noted beside them."""
 _GC_THRESHOLDS = (50_000, 20, 20)
 
 
 def serve(settings: Settings) -> int:
     """Serves until SIGTERM or SIGINT and returns the exit code: 0 stopped, 1 crashed, 2 configuration, 3 database."""
+    settings = settings.anchored(SystemClock().now())
     if settings.workers == 1:
         return _run(settings, functools.partial(_serve_here, settings))
     with tempfile.TemporaryDirectory(prefix="ofd-gateway-metrics-") as directory:
@@ -142,7 +160,7 @@ def serve_worker(settings: Settings, *, dsn: str, sock: socket.socket, on_ready:
             dsn=dsn,
             sock=sock,
             metrics=metrics,
-            clock=SystemClock(),
+            clock=_clock(settings),
             stop=_stop_on_signals(),
             on_ready=on_ready,
         )
@@ -151,7 +169,24 @@ def serve_worker(settings: Settings, *, dsn: str, sock: socket.socket, on_ready:
 
 
 async def _serve_here(settings: Settings, metrics: Metrics) -> None:
-    await run_gateway(settings, metrics=metrics, clock=SystemClock(), stop=_stop_on_signals())
+    await run_gateway(settings, metrics=metrics, clock=_clock(settings), stop=_stop_on_signals())
+
+
+def _clock(settings: Settings) -> Clock:
+    setting = settings.clock.setting()
+    return SystemClock() if setting is None else VirtualClock(setting)
+
+
+def _share_clock(settings: Settings) -> None:
+    """Says that time is not real, and leaves the clock to the commands that use the same state directory."""
+    setting = settings.clock.setting()
+    if setting is None:
+        forget_clock(settings.state_dir)
+        return
+    leave_clock(settings.state_dir, setting)
+    structlog.get_logger().warning(
+        "clock.virtual", start=setting.start.isoformat(), rate=setting.rate, anchor=setting.anchor.isoformat()
+    )
 
 
 def _stop_on_signals() -> asyncio.Event:
@@ -186,6 +221,7 @@ async def run_gateway(
         http_socket = bind_socket(settings.http.host, settings.http.port)
         stack.callback(http_socket.close)
         load_or_create_key(settings.state_dir)
+        _share_clock(settings)
 
         embedded: EmbeddedPostgres | None = None
         dsn = settings.database
@@ -216,6 +252,13 @@ async def run_gateway(
         deadlines = Deadlines(
             DeadlineStore(database, directory, settings.alerts.incidents(), reporter), clock, CONNECTION_ERRORS
         )
+        kept_busy = settings.smtp.parallel if settings.buyers_by_email else 0
+        desk = await Database.connect(
+            dsn, application_name="ofd-gateway buyers", pool_size=kept_busy + _BUYER_CONNECTIONS
+        )
+        stack.push_async_callback(desk.close)
+        buyers = _buyers(settings, desk, directory, reporter, http_socket, metrics=metrics, clock=clock)
+        exporter = await _exporter(settings, dsn, directory, reporter, metrics=metrics, clock=clock, stack=stack)
         readiness = _Readiness(database)
         stack.callback(readiness.close)
         shown = await Database.connect(dsn, application_name="ofd-gateway web")
@@ -234,11 +277,14 @@ async def run_gateway(
         async with asyncio.TaskGroup() as tasks:
             endless = [
                 tasks.create_task(runs.beat(clock)),
-                tasks.create_task(directory.keep_fresh(database)),
+                tasks.create_task(directory.keep_fresh(database, clock)),
                 tasks.create_task(deadlines.run()),
                 tasks.create_task(mailer.run()),
                 tasks.create_task(arrivals.run()),
+                tasks.create_task(buyers.run()),
             ]
+            if exporter is not None:
+                endless.append(tasks.create_task(exporter.run()))
             if embedded is not None:
                 endless.append(tasks.create_task(embedded.watch()))
             tasks.create_task(http.run())
@@ -298,7 +344,7 @@ async def run_worker(
         crypto = EmulatorCrypto(load_or_create_key(settings.state_dir))
         faults = Faults(FaultBook(database), crypto, clock, metrics) if settings.faults.enabled else None
         async with asyncio.TaskGroup() as tasks:
-            freshness = tasks.create_task(directory.keep_fresh(database))
+            freshness = tasks.create_task(directory.keep_fresh(database, clock))
             end_registers = await _serve_registers(
                 settings, database, sock, watching, faults=faults, metrics=metrics, clock=clock, tasks=tasks
             )
@@ -312,7 +358,7 @@ def _mailer(settings: Settings, database: Database, directory: Directory, *, met
     smtp, alerts = settings.smtp, settings.alerts
     planner = LetterPlanner(
         database,
-        Composer(operator_name=settings.ofd.name, register_timezone=alerts.timezone),
+        Composer(operator_name=settings.ofd.name, register_timezone=alerts.timezone, remedies=settings.fns.remedies),
         sender=smtp.sender,
         operator=OperatorRecipient(
             emails=tuple(alerts.operator_emails), name=settings.ofd.name, timezone=alerts.timezone
@@ -320,25 +366,58 @@ def _mailer(settings: Settings, database: Database, directory: Directory, *, met
         notices=directory.notices,
         incident=alerts.incidents(),
     )
-    transport: Transport = Maildir(settings.state_dir / "mail")
-    if smtp.host:
-        transport = SmtpServer(
-            smtp.host,
-            smtp.port,
-            tls=smtp.tls,
-            user=smtp.user,
-            password=smtp.password,
-            timeout_s=smtp.timeout.total_seconds(),
-        )
     return Mailer(
         planner,
         LetterStore(database, directory.notices),
-        transport,
+        _mail_transport(settings),
         clock,
         metrics,
         sender=smtp.sender,
         retry=smtp.retry(),
         parallel=smtp.parallel,
+    )
+
+
+async def _exporter(
+    settings: Settings,
+    dsn: str,
+    directory: Directory,
+    reporter: AlertReporter,
+    *,
+    metrics: Metrics,
+    clock: Clock,
+    stack: AsyncExitStack,
+) -> Exporter | None:
+    """The leg to the tax service with a pool and connections of its own, closed with `stack`; None when it is off."""
+    fns = settings.fns
+    if not fns.url:
+        return None
+    from ofd_gateway.fns.exporter import LONGEST_RETRY_AFTER, Exporter
+    from ofd_gateway.fns.http import HttpTransport
+    from ofd_gateway.fns.rendering import Renderer
+    from ofd_gateway.fns.reporter import FnsReporter
+
+    database = await Database.connect(dsn, application_name="ofd-gateway fns", pool_size=fns.parallel + 2)
+    stack.push_async_callback(database.close)
+    transport = HttpTransport(
+        fns.url, clock, token=fns.token, timeout_s=fns.timeout.total_seconds(), parallel=fns.parallel
+    )
+    stack.push_async_callback(transport.close)
+    return Exporter(
+        FnsOutbox(
+            database,
+            directory,
+            reporter,
+            batch=fns.batch,
+            longest_pause=max(fns.retry_max, LONGEST_RETRY_AFTER),
+        ),
+        FnsEndpoint(database, directory, reporter, _patient(settings.alerts.fns_delay(), clock)),
+        transport,
+        Renderer(EmulatorCrypto(load_or_create_key(settings.state_dir))),
+        clock,
+        FnsReporter(metrics),
+        parameters=fns.dispatch(),
+        parallel=fns.parallel,
     )
 
 
@@ -375,6 +454,98 @@ def _receipt_pages(settings: Settings, database: Database, metrics: Metrics) -> 
         operator_name=settings.ofd.name,
         names=settings.ffd.names,
     )
+
+
+def _mail_transport(settings: Settings) -> Transport:
+    smtp = settings.smtp
+    if not smtp.host:
+        return Maildir(settings.state_dir / "mail")
+    return SmtpServer(
+        smtp.host,
+        smtp.port,
+        tls=smtp.tls,
+        user=smtp.user,
+        password=smtp.password,
+        timeout_s=smtp.timeout.total_seconds(),
+    )
+
+
+def _buyers(
+    settings: Settings,
+    database: Database,
+    directory: Directory,
+    reporter: AlertReporter,
+    http_socket: socket.socket,
+    *,
+    metrics: Metrics,
+    clock: Clock,
+) -> BuyerService:
+    from ofd_gateway.buyers.loop import Pace
+    from ofd_gateway.buyers.mailing import ReceiptMailer
+    from ofd_gateway.buyers.plan import PlanParameters
+    from ofd_gateway.buyers.planner import ReceiptPlanner
+    from ofd_gateway.buyers.service import BuyerService
+    from ofd_gateway.buyers.texting import Texter
+    from ofd_gateway.buyers.writer import ReceiptWriter
+
+    smtp, sms = settings.smtp, settings.sms
+    pace = Pace(clock)
+    writer = ReceiptWriter(
+        sender=smtp.sender,
+        sender_name=settings.ofd.name,
+        base_url=settings.web.base_url(address_text(http_socket)),
+    )
+    planner = mailer = texter = None
+    if settings.buyers_on:
+        planner = ReceiptPlanner(
+            BuyerQueue(database, directory, reporter),
+            BuyerArchive(database),
+            writer,
+            PlanParameters(by_email=settings.buyers_by_email, by_sms=bool(sms.host), charge_by=sms.charge_by),
+            clock,
+            metrics,
+        )
+    if settings.buyers_by_email:
+        mailer = ReceiptMailer(
+            BuyerMailStore(database), _mail_transport(settings), writer, clock, metrics, retry=smtp.retry()
+        )
+    if sms.host:
+        outbox = SmsStore(database, directory, reporter)
+        texter = Texter(outbox, _connect_sms(settings), writer, pace, metrics, sms.parameters())
+    return BuyerService(
+        pace,
+        planner,
+        mailer,
+        texter,
+        BuyerErasure(database, directory, reporter),
+        parallel=smtp.parallel,
+        keep=settings.buyers.keep_contacts,
+    )
+
+
+def _connect_sms(settings: Settings) -> Callable[[OnMessage], Awaitable[SmppSession]]:
+    import ssl
+
+    from ofd_gateway.buyers.smpp.pdu import Bind
+    from ofd_gateway.buyers.smpp.session import SmppSession
+
+    sms = settings.sms
+    bind = Bind(system_id=sms.system_id, password=sms.password)
+    tls = ssl.create_default_context() if sms.tls else None
+
+    async def connect(on_message: OnMessage) -> SmppSession:
+        return await SmppSession.open(
+            sms.host, sms.port, bind, on_message, timeout_s=sms.timeout.total_seconds(), tls=tls
+        )
+
+    return connect
+
+
+def _patient(delay: DelayParameters, clock: Clock) -> DelayParameters:
+    """Under a fast clock a document that goes on at once is minutes old when it arrives; that is no delay."""
+    if not isinstance(clock, VirtualClock):
+        return delay
+    return msgspec.structs.replace(delay, after=max(delay.after, timedelta(seconds=_PROMPT_S * clock.rate)))
 
 
 async def _directory(settings: Settings, database: Database) -> Directory:

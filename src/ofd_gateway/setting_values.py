@@ -5,7 +5,7 @@ from __future__ import annotations
 import ipaddress
 import re
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Annotated, Final, Literal
 from urllib.parse import urlsplit
@@ -25,15 +25,18 @@ __all__ = [
     "Duration",
     "Durations",
     "Group",
+    "Moment",
     "Networks",
     "Numbers",
     "Rate",
     "RatePerTime",
+    "Remedies",
     "Severities",
     "SocketAddress",
     "Texts",
     "format_duration",
     "parse_duration",
+    "parse_moment",
 ]
 
 EMBEDDED: Final = "embedded"
@@ -143,6 +146,24 @@ def _check_database(value: str) -> str:
     return value
 
 
+def parse_moment(value: object) -> object:
+    """`2026-01-31T12:00:00Z` as an aware time, the machine's zone where it names none; an empty text as None.
+
+    Raises:
+        ValueError: a text that is no moment.
+    """
+    if isinstance(value, datetime):
+        return value.astimezone(UTC)
+    if not isinstance(value, str):
+        return value
+    if not value:
+        return None
+    try:
+        return datetime.fromisoformat(value).astimezone(UTC)
+    except (ValueError, OverflowError):
+        raise ValueError(f"{value!r} is no moment; write it like 2026-01-31T12:00:00Z") from None
+
+
 def _check_base_url(value: str) -> str:
     if not value:
         return value
@@ -174,6 +195,12 @@ def _check_networks(values: list[str]) -> list[str]:
 
 Address = Annotated[SocketAddress, BeforeValidator(_split_address), PlainSerializer(str), NoDecode]
 BaseUrl = Annotated[str, AfterValidator(_check_base_url)]
+Moment = Annotated[
+    datetime | None,
+    BeforeValidator(parse_moment),
+    PlainSerializer(lambda value: "" if value is None else value.isoformat()),
+]
+"""A moment, or None, which is written as an empty text."""
 DatabaseChoice = Annotated[str, AfterValidator(_check_database)]
 Directory = Annotated[Path, AfterValidator(lambda path: path.expanduser().absolute())]
 Duration = Annotated[timedelta, BeforeValidator(_whole_duration), PlainSerializer(format_duration), NoDecode]
@@ -188,6 +215,7 @@ Numbers = Annotated[list[int], BeforeValidator(_split), NoDecode]
 Rate = Annotated[RatePerTime, BeforeValidator(_split_rate), PlainSerializer(str), NoDecode]
 Texts = Annotated[list[str], BeforeValidator(_split), NoDecode]
 Capacities = Annotated[dict[str, int], BeforeValidator(_pairs_like("9999=1000")), NoDecode]
+Remedies = Annotated[dict[str, str], BeforeValidator(_pairs_like("507=…")), NoDecode]
 Severities = Annotated[
     dict[str, Literal["error", "warning", "off"]], BeforeValidator(_pairs_like("R-S3=warning")), NoDecode
 ]

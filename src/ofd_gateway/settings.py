@@ -7,7 +7,7 @@ Durations are written like `3s`, `24h`, `45d`; lists are separated by commas. do
 from __future__ import annotations
 
 import os
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal
 
@@ -23,6 +23,8 @@ from pydantic_settings import (
 )
 
 from ofd_gateway.alert_settings import AlertsSettings
+from ofd_gateway.buyer_settings import BuyersSettings, SmsSettings
+from ofd_gateway.clock import FASTEST, ClockSetting
 from ofd_gateway.config_file import find_config_file
 from ofd_gateway.errors import OfdGatewayError
 from ofd_gateway.fault_settings import FaultsSettings
@@ -34,6 +36,8 @@ from ofd_gateway.setting_values import (
     Directory,
     Duration,
     Group,
+    Moment,
+    Remedies,
     Severities,
     SocketAddress,
     format_duration,
@@ -45,6 +49,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from ofd_gateway.alerts.letters.retry import RetryParameters
+    from ofd_gateway.dispatch import DispatchParameters
     from ofd_gateway.ffd.checks import CheckPolicy
 
 __all__ = [
@@ -140,20 +145,35 @@ class FnsSettings(Group):
     """The leg to the tax service (ФНС)."""
 
     url: BaseUrl = Field("", description="where documents go on to, `http://host:port/path`; empty: nowhere")
-
-
-class BuyersSettings(Group):
-    """Receipts to buyers."""
-
-    email: Literal["auto", "on", "off"] = Field(
-        "auto", description="receipts to e-mail addresses; `auto`: when there is a mail server (`smtp.host`)"
+    token: str = Field(
+        "",
+        repr=False,
+        pattern=r"^[!-~]*$",
+        json_schema_extra=_SECRET,
+        description="goes along as `Authorization: Bearer`, empty for none",
+    )
+    batch: int = Field(100, ge=1, le=1000, description="documents of one request, at most")
+    parallel: int = Field(4, ge=1, le=64, description="requests of one process at the same time")
+    timeout: Duration = Field(timedelta(seconds=30), description="for one request and its answer")
+    retry_min: Duration = Field(timedelta(seconds=2), description="first pause after a failure; it doubles")
+    retry_max: Duration = Field(timedelta(minutes=5), description="longest pause")
+    tries: int = Field(3, ge=1, description="attempts without a decision until a document is late")
+    late_after: Duration = Field(timedelta(minutes=15), description="time without a decision until it is late")
+    remedies: Remedies = Field(
+        default_factory=dict, description="what letters say is to be done, by the code of a refusal; a table in TOML"
     )
 
+    def dispatch(self) -> DispatchParameters:
+        """How much goes at once and what happens when it does not go."""
+        from ofd_gateway.dispatch import DispatchParameters
 
-class SmsSettings(Group):
-    """The SMS centre (SMPP 3.4) that takes messages to buyers."""
-
-    host: str = Field("", description="name or address of the centre; empty: no messages are sent")
+        return DispatchParameters(
+            batch=self.batch,
+            retry_min=self.retry_min,
+            retry_max=self.retry_max,
+            tries=self.tries,
+            late_after=self.late_after,
+        )
 
 
 class LogSettings(Group):
@@ -161,6 +181,28 @@ class LogSettings(Group):
 
     level: Literal["debug", "info", "warning", "error"] = Field("info", description="least level that is written")
     format: Literal["auto", "json", "console"] = Field("auto", description="`auto`: text on a terminal, else JSON")
+
+
+class ClockSettings(Group):
+    """A virtual clock for trials and demonstrations; in production it would make every document's time wrong."""
+
+    start: Moment = Field(None, description="trials only: the moment a virtual clock starts from")
+    rate: float = Field(1.0, gt=0, le=FASTEST, description="trials only: how many times as fast it goes")
+    anchor: Moment = Field(
+        None, description="trials only: the real moment at which it shows the start; empty: when the gateway starts"
+    )
+
+    def setting(self) -> ClockSetting | None:
+        """The virtual clock, once it is anchored; None for the machine's own."""
+        if self.start is None or self.anchor is None:
+            return None
+        return ClockSetting(start=self.start, rate=self.rate, anchor=self.anchor)
+
+    def anchored(self, now: datetime) -> ClockSettings:
+        """The same with every value that a virtual clock needs, `now` being the real moment."""
+        if self.start is None and self.rate == 1.0:
+            return self
+        return self.model_copy(update={"start": self.start or now, "anchor": self.anchor or now})
 
 
 def default_state_dir() -> Path:
@@ -198,6 +240,7 @@ class Settings(BaseSettings):
     web: WebSettings = WebSettings()
     faults: FaultsSettings = FaultsSettings()
     logs: LogSettings = LogSettings()
+    clock: ClockSettings = ClockSettings()
 
     @classmethod
     def settings_customise_sources(
@@ -212,11 +255,19 @@ class Settings(BaseSettings):
         secrets = _secrets(file_secret_settings)
         return (init_settings, env_settings, secrets, TomlConfigSettingsSource(settings_cls))
 
+    def anchored(self, now: datetime) -> Settings:
+        """The same settings, with a virtual clock that starts at the real moment `now` unless it says another."""
+        return self.model_copy(update={"clock": self.clock.anchored(now)})
+
+    @property
+    def buyers_by_email(self) -> bool:
+        """Whether receipts go to e-mail addresses."""
+        return self.buyers.email == "on" or (self.buyers.email == "auto" and bool(self.smtp.host))
+
     @property
     def buyers_on(self) -> bool:
         """Whether receipts go on to buyers, by whichever way."""
-        by_email = self.buyers.email == "on" or (self.buyers.email == "auto" and bool(self.smtp.host))
-        return by_email or bool(self.sms.host)
+        return self.buyers_by_email or bool(self.sms.host)
 
     def masked(self) -> dict[str, Any]:
         """The whole tree as plain values, passwords hidden."""

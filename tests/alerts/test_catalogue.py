@@ -9,6 +9,7 @@ import pytest
 
 from ofd_gateway.alerts import RULES, Parameters, Rule, customise
 from ofd_gateway.alerts.explain import spelt_parameters
+from ofd_gateway.alerts.fns_delay import FNS_DELAYED
 from ofd_gateway.alerts.incident import INCIDENT_RULE
 from ofd_gateway.alerts.notices import NoticeReason, Outcome
 from ofd_gateway.storage.dead_addresses import ADDRESS_DEAD
@@ -25,10 +26,10 @@ def settings(rule: str) -> dict[str, str]:
 
 
 def test_every_rule_has_a_section_and_every_section_a_rule() -> None:
-    assert list(SECTIONS) == [*NAMES, INCIDENT_RULE, ADDRESS_DEAD]
+    assert list(SECTIONS) == [*NAMES, INCIDENT_RULE, FNS_DELAYED, ADDRESS_DEAD]
 
 
-@pytest.mark.parametrize("rule", [*NAMES, INCIDENT_RULE, ADDRESS_DEAD])
+@pytest.mark.parametrize("rule", [*NAMES, INCIDENT_RULE, FNS_DELAYED, ADDRESS_DEAD])
 def test_a_section_answers_every_question(rule: str) -> None:
     assert tuple(re.findall(r"^- \*\*(\w+)\.\*\* \S", SECTIONS[rule], re.MULTILINE)) == HEADS
 

@@ -11,7 +11,18 @@ from sources import imported_modules, trees
 
 ROOMS = dict(re.findall(r"^\| `(\w+)` \| (pure|) ?\|", page("architecture.md"), re.MULTILINE))
 PURE = sorted(room for room, mark in ROOMS.items() if mark == "pure")
-SHELLS = {"ofd_gateway.alerts.deadlines", "ofd_gateway.alerts.mailer", "ofd_gateway.alerts.reporting"}
+SHELLS = {
+    "ofd_gateway.alerts.deadlines",
+    "ofd_gateway.alerts.mailer",
+    "ofd_gateway.alerts.reporting",
+    "ofd_gateway.buyers.loop",
+    "ofd_gateway.buyers.mailing",
+    "ofd_gateway.buyers.planner",
+    "ofd_gateway.buyers.reports",
+    "ofd_gateway.buyers.service",
+    "ofd_gateway.buyers.smpp.session",
+    "ofd_gateway.buyers.texting",
+}
 """Modules of a pure room that are its shell by design; no pure module may import them."""
 
 IMPURE = {

@@ -64,7 +64,7 @@ QUERIES = {
     "ends of a customer": (letter_groups._CUSTOMER_ENDED, (INN, *WINDOW), 100),
     "open alerts of the operator": (letter_groups._OPERATOR_OPEN, ("operator", True), 100),
     "ends of the operator": (letter_groups._OPERATOR_ENDED, ("operator", *WINDOW, False), 600),
-    "incidents": (letter_groups._INCIDENTS, ("many_registers",), 10),
+    "incidents": (letter_groups._INCIDENTS, ("many_registers", "fns_delayed"), 12),
     "a letter that is due": (letters._TAKE, (NOON + timedelta(seconds=800),), 20),
     "when the next letter is due": ("SELECT min(next_attempt_at) FROM letters", (), 5),
     "letters of an alert": (letter_archive._OF_ALERT, (500,), 200),

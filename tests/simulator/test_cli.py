@@ -9,6 +9,7 @@ import sys
 import threading
 import time
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,9 +18,13 @@ import typer
 from typer.testing import CliRunner
 
 from ofd_gateway.cli import simulate as cli
+from ofd_gateway.cli import simulation
 from ofd_gateway.cli.main import run
 from ofd_gateway.simulator import HABITS, Recorder, read_record
+from ofd_gateway.simulator.open_files import TooFewFiles, make_room
+from ofd_gateway.simulator.scenario import shipped_scenarios
 
+from .reading import number, root_of
 from .standin import OPERATOR_INN, Fault, TestOperator, changed, serving
 
 if TYPE_CHECKING:
@@ -260,3 +265,96 @@ def test_the_script_is_the_command_and_a_signal_ends_it_in_order() -> None:
     assert program.returncode == 0
     assert report["clean"] is True
     assert report["by_kind"]["closeShift"] == report["by_kind"]["openShift"]
+
+
+def test_the_scenarios_are_listed(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["simulate", "--list-scenarios", "--json"]) == 0
+    listed = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert run(["simulate", "--list-scenarios"]) == 0
+    shown = capsys.readouterr().out
+
+    assert [scenario["name"] for scenario in listed] == [scenario.name for scenario in shipped_scenarios()]
+    assert all(scenario["name"] in shown and scenario["title"] in shown for scenario in listed)
+
+
+def test_a_scenario_of_ones_own_reports_each_fleet(tmp_path: Path) -> None:
+    path = tmp_path / "mine.toml"
+    path.write_text(
+        'title = "моё / mine"\ntext = "две группы / two groups"\n'
+        '[[fleet]]\nname = "first"\nreceipts = 2\n[[fleet]]\nname = "second"\nreceipts = 1\nregisters = 2\n'
+    )
+    with in_background(TestOperator()) as operator:
+        code, out = simulate(operator, "--scenario", str(path))
+        again, lines = simulate(operator, "--scenario", str(path), "--seed", "50", "--json")
+
+    assert (code, again) == (0, 0)
+    assert "first: как ожидалось / as expected" in out
+    report = json.loads(lines)
+    assert [(fleet["name"], fleet["registers"], fleet["seed"]) for fleet in report["fleets"]] == [
+        ("first", 1, 50),
+        ("second", 2, 51),
+    ]
+
+
+def test_a_scenario_that_was_not_met_is_told(tmp_path: Path) -> None:
+    path = tmp_path / "mine.toml"
+    path.write_text('title = "a / b"\ntext = "c"\n[[fleet]]\nname = "x"\nreceipts = 1\n[fleet.expect]\ncodes = [14]\n')
+    with in_background(TestOperator()) as operator:
+        code, out = simulate(operator, "--scenario", str(path))
+
+    assert code == 1
+    assert "x: НЕ КАК ОЖИДАЛОСЬ / NOT AS EXPECTED" in out
+
+
+@pytest.mark.parametrize("option", [("--registers", "3"), ("--close-fn",), ("--expect-code", "14")])
+def test_what_a_scenario_decides_is_no_option_beside_it(option: tuple[str, ...]) -> None:
+    code, out = simulate(TestOperator(port=1), "--scenario", "quiet-shop", *option)
+
+    assert (code, out) == (2, "")
+
+
+def test_an_unknown_scenario_ends_with_1_and_names_the_shipped_ones(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["simulate", "--to", "127.0.0.1:1", "--scenario", "unheard-of"]) == 1
+    assert "reconnect-storm" in capsys.readouterr().err
+
+
+def test_too_few_open_files_are_told_before_anything_is_sent(monkeypatch: pytest.MonkeyPatch) -> None:
+    limits: list[tuple[int, int]] = []
+    monkeypatch.setattr("resource.getrlimit", lambda _: (256, 1024))
+    monkeypatch.setattr("resource.setrlimit", lambda _, limit: limits.append(limit))
+
+    with pytest.raises(TooFewFiles, match="ulimit -n 10064"):
+        make_room(10_000)
+    make_room(500)
+    make_room(100)
+
+    assert limits == [(564, 1024)]
+
+
+def test_a_virtual_clock_is_given_like_to_the_gateway() -> None:
+    operator = TestOperator(clock_error=datetime(2031, 5, 1, tzinfo=UTC) - datetime.now(UTC))
+    with in_background(operator) as running:
+        code, out = simulate(
+            running, "--registers", "1", "--receipts", "1", "--clock-start", "2031-05-01T00:00:00Z", "--json"
+        )
+
+    assert code == 0, out
+    issued_at = number(root_of(operator.messages[0][1].raw)[1012])
+    assert datetime.fromtimestamp(issued_at, UTC).year == 2031
+
+
+@pytest.mark.parametrize("option", [("--clock-start", "soon"), ("--clock-rate", "0"), ("--clock-anchor", "x")])
+def test_a_clock_without_sense_is_a_wrong_option(option: tuple[str, ...]) -> None:
+    code, out = simulate(TestOperator(port=1), *option)
+
+    assert (code, out) == (2, "")
+
+
+def test_the_report_is_a_table_on_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(simulation, "_on_terminal", lambda: True)
+    with in_background(TestOperator(response_code=14)) as operator:
+        code, out = simulate(operator, "--registers", "1", "--receipts", "1")
+
+    assert code == 1
+    assert "кассы / registers" in out
+    assert "1022" in out

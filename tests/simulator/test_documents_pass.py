@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from ofd_gateway.simulator.till import Till
 
 MORNING = datetime(2026, 3, 2, 6, 30, tzinfo=UTC)
-PLAN = Plan(receipts=45, receipts_per_shift=20, correction_every=10, closes_archive=True)
-ORDER = FleetOrder(endpoint=Endpoint(host="127.0.0.1", port=1), registers=12, plan=PLAN)
+PLAN = Plan(receipts=45, receipts_per_shift=20, correction_every=10, reregister_every_shifts=1, closes_archive=True)
+ORDER = FleetOrder(endpoint=Endpoint(host="127.0.0.1", port=1), registers=24, plan=PLAN)
 
 
 class StillClock:
@@ -66,9 +66,12 @@ def test_no_document_is_told_an_error_or_a_warning(ffd: Ffd) -> None:
     assert told == {}
     assert kinds == {
         "fiscalReport",
+        "fiscalReportCorrection",
         "openShift",
         "receipt",
         "receiptCorrection",
+        "bso",
+        "bsoCorrection",
         "currentStateReport",
         "closeShift",
         "closeArchive",

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from ofd_gateway.clock import SystemClock
 from ofd_gateway.simulator import (
     HABITS,
     Endpoint,
@@ -21,6 +22,10 @@ from ofd_gateway.simulator import (
     read_record,
     run_fleet,
 )
+from ofd_gateway.simulator.fleet import deal_tills
+from ofd_gateway.simulator.register import Register
+from ofd_gateway.simulator.schedule import LoadStep, Outage
+from ofd_gateway.simulator.tally import Tally
 
 from .standin import OPERATOR_INN, Bend, Fault, TestOperator, changed, dropped, rewritten, serving
 
@@ -398,6 +403,10 @@ async def test_a_known_operator_is_checked() -> None:
         ({"duration_s": 1.0, "prebuilt": True}, "a duration does not end"),
         ({"rate_per_s": 0.0}, "above zero"),
         ({"habits": ()}, "at least one format and one habit"),
+        ({"rate_per_s": 1.0, "load": (LoadStep(rate_per_s=1.0),)}, "not both"),
+        ({"plan": Plan(), "load": (LoadStep(rate_per_s=1.0),)}, "a number of receipts or a duration"),
+        ({"prebuilt": True, "outages": (Outage(after_s=1.0, for_s=1.0),)}, "not sold during an outage"),
+        ({"outages": (Outage(after_s=1.0, for_s=0.0),)}, "lasts a while"),
     ],
 )
 def test_orders_that_cannot_be_carried_out_are_refused(changes: dict[str, object], words: str) -> None:
@@ -422,3 +431,165 @@ async def reached(condition: Callable[[], bool]) -> None:
     while not condition():
         assert time.monotonic() < deadline_s, "the condition was not reached in time"
         await asyncio.sleep(0.005)
+
+
+async def test_a_load_of_several_rates_ends_the_run() -> None:
+    operator = TestOperator()
+    load = (LoadStep(rate_per_s=100, for_s=0.2), LoadStep(rate_per_s=400, for_s=0.2))
+
+    report = await run(operator, registers=4, plan=Plan(), load=load)
+
+    assert report.clean
+    assert report.open_loop
+    assert report.duration_s >= 0.4
+    due = 100
+    assert due <= report.tally.confirmed_count + report.tally.missed <= due + 4 * 3
+
+
+async def test_what_a_stalled_operator_kept_from_being_sent_counts_in_the_latencies() -> None:
+    """One answer takes as long as forty documents are due: they all waited, though nobody could send them."""
+    stalled = asyncio.Event()
+
+    class Stalling(TestOperator):
+        async def _answer(self, *arguments: object) -> bool:
+            if len(self.messages) >= 5:
+                await stalled.wait()
+            return await super()._answer(*arguments)  # type: ignore[arg-type]
+
+    operator = Stalling()
+    async with serving(operator), asyncio.timeout(DEADLINE_S):
+        running = asyncio.create_task(run_fleet(order(operator, plan=Plan(), rate_per_s=100.0, duration_s=0.5)))
+        await reached(lambda: len(operator.messages) >= 5)
+        await asyncio.sleep(0.6)
+        stalled.set()
+        report = await running
+
+    assert report.clean
+    assert report.tally.missed >= 30
+    assert report.tally.latency.count == report.tally.missed + report.tally.confirmed_count
+    median_ms = report.tally.latency.percentile_ms(50)
+    assert median_ms is not None
+    assert median_ms > 100
+
+
+async def test_registers_that_were_cut_off_come_back_with_what_they_sold() -> None:
+    operator = TestOperator()
+    outage = Outage(after_s=0.3, for_s=0.5)
+
+    report = await run(
+        operator, registers=6, plan=Plan(), load=(LoadStep(rate_per_s=60, for_s=1.2),), outages=(outage,)
+    )
+
+    assert report.clean, [str(mismatch) for mismatch in report.tally.mismatches]
+    assert report.tally.confirmed_count >= 72
+    assert operator.connections >= 12
+    by_register: dict[str, list[int]] = {}
+    for _, container in operator.messages:
+        by_register.setdefault(container.fn, []).append(container.fd)
+    assert {tuple(sorted(set(fds))) == tuple(range(1, max(fds) + 1)) for fds in by_register.values()} == {True}
+
+
+async def test_a_fleet_without_a_rate_sells_on_while_it_is_cut_off() -> None:
+    operator = TestOperator()
+
+    report = await run(operator, registers=2, plan=Plan(), duration_s=1.5, outages=(Outage(after_s=0.2, for_s=0.7),))
+
+    assert report.clean
+    assert operator.connections >= 4
+
+
+async def test_a_document_nobody_can_read_holds_its_queue_and_no_other() -> None:
+    def refuses(answer: bytes) -> bytes | None:
+        return None
+
+    operator = TestOperator(faults=[Fault(fd=6, bend=refuses, times=100)])
+
+    report = await run(operator, registers=2, plan=Plan(receipts=8, broken_every=4))
+
+    assert report.clean
+    assert (report.tally.unreadable, report.tally.held_registers, report.unconfirmed) == (2, 2, 0)
+    assert report.tally.confirmed_count == 2 * 5
+    assert Counter(container.fd for _, container in operator.messages)[6] == 2 * 3
+
+
+@pytest.mark.parametrize(
+    ("options", "found"),
+    [({}, "bytes"), ({"silent_from_fd": 6}, "no answer"), ({"half_at_fd": 6}, "bytes")],
+)
+async def test_another_reaction_to_an_unreadable_document_is_told(options: dict[str, int], found: str) -> None:
+    class Careless(TestOperator):
+        async def _answer(self, connection, event, writer):  # type: ignore[no-untyped-def]
+            if event.container.fd == options.get("silent_from_fd"):
+                connection.skip_answer()
+                return True
+            return await super()._answer(connection, event, writer)
+
+    faults = (
+        [Fault(fd=options["half_at_fd"], bend=lambda answer: answer[:40], closes=True)]
+        if "half_at_fd" in options
+        else []
+    )
+    operator = Careless(faults=faults)
+    async with serving(operator), asyncio.timeout(DEADLINE_S):
+        quick = order(operator, plan=Plan(receipts=8, broken_every=4))
+        report = await run_fleet(replace(quick, endpoint=replace(quick.endpoint, answer_timeout_s=0.2)))
+
+    assert rules(report) == {Rule.UNREADABLE: 1}
+    assert found in report.tally.mismatches[0].found
+    assert not report.clean
+    assert report.tally.stuck_registers == 1
+
+
+async def test_an_unreadable_document_may_be_answered_with_code_11() -> None:
+    class Eleven(TestOperator):
+        async def _answer(self, connection, event, writer):  # type: ignore[no-untyped-def]
+            self.response_code = 11 if event.container.fd in (6, 10) else 0
+            return await super()._answer(connection, event, writer)
+
+    operator = Eleven()
+    async with serving(operator), asyncio.timeout(DEADLINE_S):
+        quick = order(operator, plan=Plan(receipts=8, broken_every=4))
+        report = await run_fleet(replace(quick, endpoint=replace(quick.endpoint, unreadable="code11")))
+
+    assert report.clean, [str(mismatch) for mismatch in report.tally.mismatches]
+    assert report.tally.unreadable == 2
+    assert report.tally.response_codes == {0: 9, 11: 2}
+
+
+async def test_a_drive_that_fills_up_is_closed_and_the_refusal_is_counted() -> None:
+    operator = TestOperator()
+
+    report = await run(operator, registers=2, plan=Plan(receipts=100), capacity_documents=20)
+
+    assert report.clean
+    assert report.tally.confirmed_count == 2 * 20
+    assert {refusal.name: count for refusal, count in report.refusals.items()} == {"ARCHIVE_FULL": 2}
+    assert [container.document_code for _, container in operator.messages].count(6) == 2
+
+
+async def test_a_newest_document_sent_out_of_turn_is_answered_and_stays_in_the_drive() -> None:
+    operator = TestOperator()
+    async with serving(operator), asyncio.timeout(DEADLINE_S):
+        endpoint = replace(order(operator).endpoint, port=operator.port)
+        (till,) = deal_tills(order(operator), SystemClock())
+        online = asyncio.Event()
+        online.set()
+        register = Register(
+            till,
+            endpoint=endpoint,
+            habit=HABITS["keep-alive"],
+            tally=Tally(),
+            clock=SystemClock(),
+            connecting=asyncio.Semaphore(1),
+            online=online,
+        )
+        assert await register.send_newest() is None
+        for _ in range(3):
+            till.issue_next(datetime.now(UTC))
+        confirmed = await register.send_newest()
+        register.close()
+
+    assert confirmed is not None
+    assert confirmed.fd == 3
+    assert till.fn.unconfirmed_count == 3
+    assert [container.fd for _, container in operator.messages] == [3]

@@ -5,7 +5,7 @@ from decimal import Decimal
 
 import pytest
 
-from ofd_gateway.simulator.catalogue import SHOP_KINDS
+from ofd_gateway.simulator.catalogue import RARE_SHOP_KINDS, SHOP_KINDS
 from ofd_gateway.simulator.fn_document import DocumentCode, QueuedDocument
 from ofd_gateway.simulator.formats import Ffd
 from ofd_gateway.simulator.identity import identity_of, inn_is_valid
@@ -19,6 +19,7 @@ from .reading import fields_of, number, root_of
 OPERATOR = Operator(inn="7704211201", name="ОФД")
 NOW = datetime(2026, 3, 2, 9, 0, 30, tzinfo=UTC)
 PAYMENTS = (1031, 1081, 1215, 1216, 1217)
+SALES = (DocumentCode.RECEIPT, DocumentCode.BSO)
 
 
 def till(ffd: Ffd = Ffd.V1_05, *, index: int = 0, seed: int = 1, plan: Plan | None = None) -> Till:
@@ -45,7 +46,7 @@ def decimal(fvln: bytes) -> Decimal:
 @pytest.mark.parametrize("ffd", Ffd)
 @pytest.mark.parametrize("index", range(8))
 def test_receipts_add_up(ffd: Ffd, index: int) -> None:
-    receipts = [document for document in documents(till(ffd, index=index)) if document.code is DocumentCode.RECEIPT]
+    receipts = [document for document in documents(till(ffd, index=index)) if document.code in SALES]
     assert receipts
     for receipt in receipts:
         root = root_of(receipt.container)
@@ -60,7 +61,7 @@ def test_receipts_add_up(ffd: Ffd, index: int) -> None:
 @pytest.mark.parametrize("index", range(8))
 def test_the_vat_of_a_receipt_is_that_of_its_items(index: int) -> None:
     for document in documents(till(index=index)):
-        if document.code is not DocumentCode.RECEIPT:
+        if document.code not in SALES:
             continue
         root = root_of(document.container)
         by_rate: dict[int, int] = {}
@@ -105,7 +106,7 @@ def test_same_seed_same_bytes_and_other_seed_other_bytes() -> None:
 def test_a_fleet_has_every_kind_of_shop_and_several_time_zones() -> None:
     shops = [till(index=index).shop for index in range(100)]
 
-    assert {shop.kind.label for shop in shops} == {kind.label for kind in SHOP_KINDS}
+    assert {shop.kind.label for shop in shops} == {kind.label for kind in SHOP_KINDS + RARE_SHOP_KINDS}
     assert len({shop.utc_offset for shop in shops}) > 5
 
 
@@ -151,8 +152,159 @@ def test_registration_of_format_1_2_has_one_set_of_signs() -> None:
         marks[source.shop.kind.label] = number(root[1290])
         assert not root.keys() & {1108, 1109, 1110, 1193, 1126, 1207, 1221}
 
-    assert marks["Парикмахерская"] == 512
-    assert marks["Продукты"] == 0
+    assert marks["Парикмахерская"] == 1 << 9
+    assert marks["Химчистка"] == 1 << 9 | 1 << 2
+    assert marks["Продукты"] == marks["Аптека"] == 1 << 8
+    assert marks["Электроника"] == 0
+
+
+def test_a_shop_of_services_issues_forms_of_strict_accounting() -> None:
+    issued = documents(till(index=5, plan=Plan(receipts=9, correction_every=2, state_report_every=0)))
+
+    assert {document.code for document in issued} == {1, 2, 4, 41, 5}
+
+
+def test_a_shop_that_buys_pays_out() -> None:
+    roots = [root_of(document.container) for document in documents(till(index=7)) if document.code in SALES]
+
+    assert {number(root[1054]) for root in roots} == {OperationType.OUTLAY, OperationType.OUTLAY_RETURN}
+
+
+@pytest.mark.parametrize("ffd", Ffd)
+def test_an_agent_names_its_supplier(ffd: Ffd) -> None:
+    issued = documents(till(ffd, index=6))
+    registration = root_of(issued[0].container)
+    items = [
+        fields_of(item)
+        for document in issued
+        if document.code is DocumentCode.RECEIPT
+        for item in root_of(document.container)[1059]
+    ]
+
+    agents = {number(item[1222]) for item in items if 1222 in item}
+    assert agents == (set() if ffd is Ffd.V1_0 else {4, 32})
+    assert (1057 in registration) is (ffd in (Ffd.V1_05, Ffd.V1_1))
+    for item in items:
+        if 1222 in item:
+            assert inn_is_valid(item[1226][0].decode().strip())
+            assert (1223 in item) is (number(item[1222]) == 4)
+
+
+@pytest.mark.parametrize(("ffd", "tag"), [(Ffd.V1_0, None), (Ffd.V1_05, 1162), (Ffd.V1_1, 1162), (Ffd.V1_2, 1163)])
+def test_a_marked_piece_carries_its_code(ffd: Ffd, tag: int | None) -> None:
+    items = [
+        fields_of(item)
+        for index in range(5)
+        for document in documents(till(ffd, index=index))
+        if document.code is DocumentCode.RECEIPT
+        for item in root_of(document.container)[1059]
+    ]
+
+    codes = [item[tag][0] for item in items if tag in item]
+    assert bool(codes) is (tag is not None)
+    assert len(set(codes)) == len(codes)
+    assert not any({1162, 1163} - {tag} & item.keys() for item in items)
+    assert {number(item[1212]) for item in items if 1163 in item} <= {33}
+
+
+@pytest.mark.parametrize("ffd", Ffd)
+def test_a_change_of_registration_says_why(ffd: Ffd) -> None:
+    source = till(ffd, plan=Plan(receipts=3, receipts_per_shift=1, reregister_every_shifts=1))
+    codes, roots = [], []
+    while (document := source.issue_next(NOW)) is not None:
+        source.fn.confirm(document.fd)
+        codes.append(document.code)
+        roots.append(root_of(document.container))
+
+    changed = [root for code, root in zip(codes, roots, strict=True) if code == 11]
+    assert codes == [1, 2, 3, 5, 11, 2, 3, 5, 11, 2, 3, 5]
+    assert all((1205 in root, 1101 in root) == (ffd.keeps_counters, not ffd.keeps_counters) for root in changed)
+
+
+def test_a_change_of_registration_waits_until_everything_was_confirmed() -> None:
+    source = till(plan=Plan(receipts=2, receipts_per_shift=1, reregister_every_shifts=1))
+    issued = documents(source)
+    assert [document.code for document in issued] == [1, 2, 3, 5]
+    while (oldest := source.fn.oldest) is not None:
+        source.fn.confirm(oldest.fd)
+
+    changed = source.issue_next(NOW)
+
+    assert changed is not None
+    assert changed.code is DocumentCode.REGISTRATION_CHANGED
+
+
+def test_a_full_drive_is_closed_and_a_blocked_one_waits() -> None:
+    identity = identity_of(1, 0)
+    source = Till(
+        identity=identity,
+        fn=VirtualFn(number=identity.fn, key=b"key", ffd=Ffd.V1_05, capacity_documents=8),
+        shop=Shop(identity, ffd=Ffd.V1_05, operator=OPERATOR, seed=1, index=0),
+        plan=Plan(),
+    )
+    issued = [source.issue_next(NOW) for _ in range(6)]
+    assert source.issue_next(NOW + timedelta(days=31)) is None
+    while (oldest := source.fn.oldest) is not None:
+        source.fn.confirm(oldest.fd)
+    closed = source.issue_next(NOW)
+    source.fn.confirm(7)
+    archive = source.issue_next(NOW)
+
+    assert [document and document.code for document in (*issued, closed, archive)] == [1, 2, 3, 3, 3, 3, 5, 6]
+    assert source.fn.fill_percent == 100
+    assert {refusal.name: count for refusal, count in source.refusals.items()} == {
+        "UNSENT_FOR_30_DAYS": 1,
+        "ARCHIVE_FULL": 1,
+    }
+
+
+def test_a_drive_whose_keys_end_is_closed() -> None:
+    identity = identity_of(1, 0)
+    source = Till(
+        identity=identity,
+        fn=VirtualFn(number=identity.fn, key=b"key", ffd=Ffd.V1_2, key_days=1),
+        shop=Shop(identity, ffd=Ffd.V1_2, operator=OPERATOR, seed=1, index=0),
+        plan=Plan(),
+    )
+    codes = []
+    for hours in (0, 20, 21, 25, 26, 27):
+        document = source.issue_next(NOW + timedelta(hours=hours))
+        codes.append(document and document.code)
+        if document is not None:
+            source.fn.confirm(document.fd)
+
+    assert codes == [1, 2, 3, 5, 6, None]
+
+
+def test_a_wall_clock_may_be_wrong() -> None:
+    identity = identity_of(1, 0)
+    right, ahead = (
+        Till(
+            identity=identity,
+            fn=VirtualFn(number=identity.fn, key=b"key", ffd=Ffd.V1_05),
+            shop=Shop(identity, ffd=Ffd.V1_05, operator=OPERATOR, seed=1, index=0),
+            plan=Plan(),
+            clock_error=error,
+        ).issue_next(NOW)
+        for error in (timedelta(), timedelta(days=3))
+    )
+
+    assert right is not None
+    assert ahead is not None
+    assert ahead.issued_at_local - right.issued_at_local == timedelta(days=3)
+
+
+def test_a_faulty_firmware_lets_a_field_run_over_its_end() -> None:
+    source = till(plan=Plan(receipts=6, broken_every=3, state_report_every=0))
+    issued = documents(source)
+
+    assert source.broken == {5, 8}
+    for document in issued:
+        if document.fd in source.broken:
+            with pytest.raises(AssertionError):
+                root_of(document.container)
+        else:
+            root_of(document.container)
 
 
 def test_the_plan_runs_from_registration_to_the_closed_shift() -> None:
@@ -238,10 +390,10 @@ def test_some_receipts_are_refunds_some_have_buyers_some_are_prepaid() -> None:
         root_of(document.container)
         for index in range(10)
         for document in documents(till(index=index))
-        if document.code is DocumentCode.RECEIPT
+        if document.code in SALES
     ]
 
-    assert {number(root[1054]) for root in roots} == {1, 2}
+    assert {number(root[1054]) for root in roots} == set(OperationType)
     assert any(1008 in root for root in roots)
     assert all(1117 in root for root in roots if 1008 in root)
     assert any(inn_is_valid(root[1228][0].decode().strip()) for root in roots if 1228 in root)

@@ -330,6 +330,35 @@ def test_the_operators_message_is_told_once_in_the_next_shift_report(ffd: Ffd, t
     assert 1206 not in closed
 
 
+@pytest.mark.parametrize(("ffd", "told"), [(Ffd.V1_0, False), (Ffd.V1_05, False), (Ffd.V1_1, True), (Ffd.V1_2, True)])
+def test_the_state_report_counts_what_is_unsent(ffd: Ffd, told: bool) -> None:
+    fn = registered(ffd)
+    fn.open_shift(fields=b"", issued_at_local=MONDAY)
+    for correction in (False, False, True):
+        fn.issue_receipt(SALE, fields=b"", issued_at_local=MONDAY, correction=correction)
+    full = root_of(fn.report_state(fields=b"", issued_at_local=MONDAY).container)
+    confirm_all(fn)
+    empty = root_of(fn.report_state(fields=b"", issued_at_local=MONDAY).container)
+
+    assert 1158 not in empty
+    assert (1158 in full) is told
+    if told:
+        unsent = fields_of(full[1158][0])
+        income = fields_of(unsent[1145][0])
+        assert number(unsent[1144]) == 3
+        assert (number(income[1135]), number(income[1201])) == (3, 3 * 12_200)
+
+
+@pytest.mark.parametrize(
+    ("bso", "correction", "code"), [(False, False, 3), (True, False, 4), (False, True, 31), (True, True, 41)]
+)
+def test_receipts_of_four_kinds(bso: bool, correction: bool, code: int) -> None:
+    fn = registered()
+    fn.open_shift(fields=b"", issued_at_local=MONDAY)
+
+    assert fn.issue_receipt(SALE, fields=b"", issued_at_local=MONDAY, correction=correction, bso=bso).code == code
+
+
 def test_the_state_report_names_the_first_unsent_document_and_its_day() -> None:
     fn = registered(Ffd.V1_2)
     full = root_of(fn.report_state(fields=b"", issued_at_local=MONDAY).container)

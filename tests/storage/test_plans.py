@@ -10,7 +10,7 @@ import asyncpg
 import pytest
 import pytest_asyncio
 
-from ofd_gateway.storage import documents, intake_statements, receipts
+from ofd_gateway.storage import document_queries, documents, fns_outbox, intake_statements, receipts
 from tests.postgres import Server, servers
 from tests.storage.arrivals import NOW
 
@@ -38,6 +38,17 @@ FROM generate_series(0, 19999) n
 """
 
 
+FILL_FNS = """
+INSERT INTO fns_answers (fn, generation, fd, code, attempts, status, text, received_at, first_sent_at, decided_at)
+SELECT fn, generation, fd, 0, 1, CASE WHEN fd % 50 = 0 THEN 'refused' ELSE 'accepted' END, '', received_at, $1, $1
+FROM documents WHERE fd > 10
+"""
+FILL_FNS_QUEUE = """
+INSERT INTO fns_queue (fn, generation, fd, queued_at)
+SELECT fn, generation, fd, received_at FROM documents WHERE fd <= 10
+"""
+
+
 @pytest.fixture(scope="module", params=servers())
 def planning_server(request: pytest.FixtureRequest) -> Server:
     found: Server = request.getfixturevalue(f"{request.param}_server")
@@ -51,6 +62,8 @@ async def filled(planning_server: Server) -> AsyncIterator[asyncpg.Connection[as
     await connection.execute(FILL, NOW)
     await connection.execute(FILL_QUARANTINE, NOW)
     await connection.execute(FILL_STATES)
+    await connection.execute(FILL_FNS, NOW)
+    await connection.execute(FILL_FNS_QUEUE)
     await connection.execute("ANALYZE")
     yield connection
     await connection.close()
@@ -85,31 +98,31 @@ def scanned_whole(found: list[dict[str, Any]]) -> list[str]:
 async def test_the_latest_documents_are_found_without_sorting_them_all(
     filled: asyncpg.Connection[asyncpg.Record],
 ) -> None:
-    found = await nodes(filled, documents._LIST_LATEST, None, None, None, 100)
+    found = await nodes(filled, document_queries.LIST_LATEST, None, None, None, 100)
     assert scanned_whole(found) == []
     assert rows_read(found) <= 1000
 
 
 async def test_documents_since_a_moment_are_found_by_it(filled: asyncpg.Connection[asyncpg.Record]) -> None:
-    found = await nodes(filled, documents._LIST_ALL, None, None, NOW - timedelta(minutes=5))
+    found = await nodes(filled, document_queries.LIST_ALL, None, None, NOW - timedelta(minutes=5))
     assert scanned_whole(found) == []
     assert rows_read(found) <= 1000
 
 
-@pytest.mark.parametrize("query", [documents._LIST_LATEST, documents._LIST_ALL], ids=["latest", "all"])
+@pytest.mark.parametrize("query", [document_queries.LIST_LATEST, document_queries.LIST_ALL], ids=["latest", "all"])
 async def test_documents_of_one_register_stay_in_its_partition(
     filled: asyncpg.Connection[asyncpg.Record], query: str
 ) -> None:
-    limit = (100,) if query is documents._LIST_LATEST else ()
+    limit = (100,) if query is document_queries.LIST_LATEST else ()
     found = await nodes(filled, query, FN, None, None, *limit)
-    relations = {node["Relation Name"] for node in found if "Relation Name" in node}
-    assert len(relations) == 1
+    relations = sorted({node["Relation Name"] for node in found if "Relation Name" in node})
+    assert [name.rstrip("0123456789") for name in relations] == ["documents_", "fns_answers_", "fns_queue"]
 
 
 async def test_one_document_is_found_by_its_key(filled: asyncpg.Connection[asyncpg.Record]) -> None:
-    found = await nodes(filled, documents._GET, FN, 10, None)
+    found = await nodes(filled, document_queries.GET, FN, 10, None)
     assert scanned_whole(found) == []
-    assert rows_read(found) <= 2
+    assert rows_read(found) <= 4
 
 
 @pytest.mark.parametrize(("fn", "fd"), [(FN, 10), (FN, 10_000), ("0000000000000000", 0)], ids=["there", "fd", "fn"])
@@ -159,3 +172,47 @@ async def test_the_latest_quarantine_is_found_without_sorting_it_all(
     found = await nodes(filled, documents._LIST_QUARANTINE, None, None, None, 100)
     assert scanned_whole(found) == []
     assert rows_read(found) <= 200
+
+
+@pytest.mark.parametrize("standing", ["queued", "accepted", "refused"])
+async def test_documents_are_found_by_how_they_stand(
+    filled: asyncpg.Connection[asyncpg.Record], standing: document_queries.FnsFilter
+) -> None:
+    latest, _ = document_queries.standing(standing, is_many=True)
+    found = await nodes(filled, latest, None, None, None, standing, 100)
+    assert scanned_whole(found) == []
+    assert rows_read(found) <= {"queued": 2000, "accepted": 30_000, "refused": 3500}[standing]
+
+
+async def test_lines_are_taken_by_steps_from_fn_to_fn(filled: asyncpg.Connection[asyncpg.Record]) -> None:
+    """Each FN costs a step and a count of what it may get, however long its queue is."""
+    found = await nodes(filled, fns_outbox._TAKE, "", NOW, timedelta(hours=1), 100, 5, 1)
+    await filled.execute("SELECT pg_advisory_unlock_all()")
+    assert scanned_whole(found) in ([], ["fns_lines"])
+    assert rows_read(found) <= 3000
+
+
+async def test_documents_of_lines_are_read_by_their_keys(filled: asyncpg.Connection[asyncpg.Record]) -> None:
+    fns = [f"{8710000100000000 + number:016d}" for number in range(100)]
+    found = await nodes(filled, fns_outbox._READ, fns, 5)
+    assert set(scanned_whole(found)) <= {"fns_lines", "fns_endpoint"}
+    assert rows_read(found) <= 100 * (1 + 2 * 5) + 200
+
+
+@pytest.mark.parametrize("kind", ["custom", "generic"])
+async def test_decisions_are_written_by_their_keys(filled: asyncpg.Connection[asyncpg.Record], kind: str) -> None:
+    fns = [f"{8710000100000000 + number:016d}" for number in range(100)]
+    columns = ([0] * 100, [5] * 100, [0] * 100, ["accepted"] * 100, [""] * 100, [NOW] * 100)
+    transaction = filled.transaction()
+    await transaction.start()
+    await filled.execute(f"SET LOCAL plan_cache_mode = force_{kind}_plan")
+    found = await nodes(filled, fns_outbox._DECIDE, fns, *columns, NOW, NOW)
+    await transaction.rollback()
+    assert scanned_whole(found) == []
+    assert rows_read(found) <= 8 * 100
+
+
+async def test_the_oldest_of_the_queue_is_found_by_its_index(filled: asyncpg.Connection[asyncpg.Record]) -> None:
+    found = await nodes(filled, "SELECT min(queued_at) FROM fns_queue")
+    assert scanned_whole(found) == []
+    assert rows_read(found) == 1

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import asyncpg
 
+from ofd_gateway.clock import SteppedClock
 from ofd_gateway.storage import Database, ServiceRuns
 from ofd_gateway.storage.service_runs import gaps
 
@@ -97,4 +98,38 @@ async def test_a_database_that_was_away_for_long_ends_the_run(dsn: str) -> None:
     async with database.acquire() as connection:
         found = await gaps(connection)
     assert [(gap.started_at, gap.ended_at) for gap in found] == [(began, clock.time)]
+    await database.close()
+
+
+async def test_a_fast_clock_makes_no_gaps_between_beats(dsn: str) -> None:
+    """A beat of five seconds would be endlessly short in real time; the longer one is no absence."""
+    clock = SteppedClock(datetime(2026, 3, 1, tzinfo=UTC), rate=86_400.0)
+    database = await Database.connect(dsn)
+    runs = ServiceRuns(database)
+    started = clock.now()
+    await runs.start(started)
+    beating = asyncio.create_task(runs.beat(clock))
+    clock.advance(timedelta(hours=30))
+    async with asyncio.timeout(10):
+        while (await runs_of(dsn))[0][1] == started:
+            await asyncio.sleep(0.01)
+    beating.cancel()
+    await asyncio.wait([beating])
+    async with database.acquire() as connection:
+        assert await gaps(connection) == ()
+    assert len(await runs_of(dsn)) == 1
+    await database.close()
+
+
+async def test_old_gaps_are_forgotten_by_the_clock_of_the_runs(dsn: str) -> None:
+    database = await Database.connect(dsn)
+    long_ago = datetime(2031, 1, 1, tzinfo=UTC)
+    day = timedelta(days=1)
+    for began, ended in ((0, 1), (2, 60), (61, 100)):
+        runs = ServiceRuns(database)
+        await runs.start(long_ago + began * day)
+        await runs.stop(long_ago + ended * day)
+    async with database.acquire() as connection:
+        found = await gaps(connection)
+    assert [(gap.started_at, gap.ended_at) for gap in found] == [(long_ago + 60 * day, long_ago + 61 * day)]
     await database.close()

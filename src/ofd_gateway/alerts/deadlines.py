@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Final, Protocol
 
 import structlog
 
+from ofd_gateway.clock import real_s
+
 if TYPE_CHECKING:
     from ofd_gateway.clock import Clock
 
@@ -17,6 +19,7 @@ _LONGEST_SLEEP_S: Final = 1.0
 """Another process or a command may have brought a deadline forward, or the clock may have been set."""
 _SHORTEST_SLEEP_S: Final = 0.05
 _LOOK_ANYWAY_S: Final = 10.0
+_LOOK_ANYWAY_LEAST_S: Final = 0.25
 _FAILURE_PAUSE_S: Final = 1.0
 
 
@@ -45,14 +48,15 @@ class Deadlines:
     async def run(self) -> None:
         """Looks at once, then whenever something is due; a database that is away is met again later."""
         loop = asyncio.get_running_loop()
-        looked_at = -_LOOK_ANYWAY_S
+        look_anyway_s = real_s(self._clock, _LOOK_ANYWAY_S, at_least_s=_LOOK_ANYWAY_LEAST_S)
+        looked_at = -look_anyway_s
         due_at: datetime | None = None
         while True:
             try:
-                if loop.time() - looked_at < _LOOK_ANYWAY_S:
+                if loop.time() - looked_at < look_anyway_s:
                     due_at = await self._store.next_at()
                 now = self._clock.now()
-                if loop.time() - looked_at >= _LOOK_ANYWAY_S or (due_at is not None and due_at <= now):
+                if loop.time() - looked_at >= look_anyway_s or (due_at is not None and due_at <= now):
                     _, due_at = await self._store.look(now)
                     looked_at = loop.time()
                 self._recovered()
@@ -63,10 +67,11 @@ class Deadlines:
             await asyncio.sleep(self._pause_s(due_at))
 
     def _pause_s(self, due_at: datetime | None) -> float:
+        longest_s = real_s(self._clock, _LONGEST_SLEEP_S, at_least_s=_SHORTEST_SLEEP_S)
         if due_at is None:
-            return _LONGEST_SLEEP_S
-        left_s = (due_at - self._clock.now()).total_seconds()
-        return min(max(left_s, _SHORTEST_SLEEP_S), _LONGEST_SLEEP_S)
+            return longest_s
+        left_s = real_s(self._clock, (due_at - self._clock.now()).total_seconds())
+        return min(max(left_s, _SHORTEST_SLEEP_S), longest_s)
 
     def _stall(self, error: BaseException) -> None:
         if not self._stalled:

@@ -150,7 +150,7 @@ class PackageToppedUp(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 
 
 class MessagesSpent(msgspec.Struct, frozen=True, gc=False, kw_only=True):
-    """Messages were charged to a customer. `balance` is what is left afterwards."""
+    """Messages were charged to a customer, or given back (negative). `balance` is what is left afterwards."""
 
     at: datetime
     messages: int

@@ -11,6 +11,7 @@ import structlog
 
 from ofd_gateway.alerts.letters.delivery import Delivery, DeliveryOutcome, after_failure
 from ofd_gateway.alerts.letters.message import wire_address
+from ofd_gateway.clock import real_s
 from ofd_gateway.errors import OfdGatewayError
 from ofd_gateway.mail import DeliveryFailure, PermanentFailure, TransientFailure
 
@@ -29,6 +30,7 @@ __all__ = ["Mailer", "Outbox", "Planner", "Taken", "Transport"]
 
 _LONGEST_SLEEP_S: Final = 1.0
 _SHORTEST_SLEEP_S: Final = 0.01
+_SHORTEST_POLL_S: Final = 0.05
 _GRACE_S: Final = 3.0
 """How long a letter in hand may still take when the mailer is cancelled."""
 
@@ -164,7 +166,8 @@ class Mailer:
         """Takes steps while there are any; then sleeps until the next moment, at most a second."""
         while not self._stopping:
             woken = self._woken
-            sleep_s = _LONGEST_SLEEP_S
+            longest_s = real_s(self._clock, _LONGEST_SLEEP_S, at_least_s=_SHORTEST_POLL_S)
+            sleep_s = longest_s
             try:
                 if await step():
                     self._goes_on()
@@ -172,11 +175,12 @@ class Mailer:
                 moment = await next_at()
                 self._goes_on()
                 if moment is not None:
-                    sleep_s = max((moment - self._clock.now()).total_seconds(), _SHORTEST_SLEEP_S)
+                    left_s = real_s(self._clock, (moment - self._clock.now()).total_seconds())
+                    sleep_s = max(left_s, _SHORTEST_SLEEP_S)
             except OfdGatewayError as error:
                 self._stall(error)
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(min(sleep_s, _LONGEST_SLEEP_S)):
+                async with asyncio.timeout(min(sleep_s, longest_s)):
                     await woken.wait()
 
     async def _plan_one(self) -> bool:

@@ -15,6 +15,7 @@ from ofd_gateway.cli.context import (
     JsonOption,
     StateDirOption,
     parse_moment,
+    present,
     with_directory,
 )
 from ofd_gateway.cli.output import console, print_json, printable
@@ -57,7 +58,7 @@ def replay(
     """Что нашли бы правила в принятых документах. / What the rules would have found in stored documents."""
     from ofd_gateway.storage.replay import replay as run
 
-    begin, end = parse_moment(since), parse_moment(until)
+    begin, end = (parse_moment(moment, lambda: present(config, state_dir)) for moment in (since, until))
     overrides = _overrides(thresholds or [])
 
     async def work(opened: Database, directory: Directory, now: datetime) -> Replayed:

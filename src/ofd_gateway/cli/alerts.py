@@ -16,6 +16,7 @@ from ofd_gateway.cli.context import (
     LimitOption,
     StateDirOption,
     parse_moment,
+    present,
     with_database,
     with_directory,
 )
@@ -65,11 +66,10 @@ def list_alerts(
     as_json: JsonOption = False,
 ) -> None:
     """Уведомления в порядке появления. / Alerts in the order in which they were opened."""
-    from ofd_gateway.clock import SystemClock
     from ofd_gateway.storage.alerts import AlertBook
 
     _check_choices(rule, type_)
-    moment = parse_moment(since)
+    moment = parse_moment(since, lambda: present(config, state_dir))
 
     async def work(opened: Database, _settings: Settings) -> list[AlertRecord]:
         return await AlertBook(opened).list(
@@ -83,7 +83,7 @@ def list_alerts(
         )
 
     records = with_database(work, config=config, database=database, state_dir=state_dir)
-    now = SystemClock().now()
+    now = present(config, state_dir)
     if as_json:
         for record in records:
             print_json(line(record, now))
@@ -101,9 +101,8 @@ def explain_alert(
 ) -> None:
     """Почему: документы, пороги, история, письма. / Why: documents, thresholds, history and letters."""
     from ofd_gateway.cli.alert_explanation import collect, print_explanation
-    from ofd_gateway.clock import SystemClock
 
-    now = SystemClock().now()
+    now = present(config, state_dir)
     explanation = with_database(
         lambda opened, settings: collect(opened, settings, number, now),
         config=config,
@@ -173,9 +172,7 @@ def silence(
     as_json: JsonOption = False,
 ) -> None:
     """Придержать письма на время. / Hold letters back for a time."""
-    from ofd_gateway.clock import SystemClock
-
-    ends_at = _end_of_silence(for_, until, SystemClock().now())
+    ends_at = _end_of_silence(for_, until, present(config, state_dir))
     _change(
         lambda book, name, now: book.silence(number, ends_at, who=name, why=_storable(why), now=now),
         who,

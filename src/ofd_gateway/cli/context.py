@@ -26,6 +26,7 @@ __all__ = [
     "fail",
     "log_to_stderr",
     "parse_moment",
+    "present",
     "print_json",
     "user_name",
     "with_database",
@@ -98,12 +99,12 @@ def with_directory(
     """The same, with the thresholds of the gateway that serves this database, and the present moment."""
 
     async def run(opened: Database, settings: Settings) -> _T:
-        from ofd_gateway.clock import SystemClock
+        from ofd_gateway.clock import left_clock
         from ofd_gateway.storage import Directory
 
         async with opened.reading() as connection:
             directory = await Directory.of_gateway(connection, settings.alerts.parameters(), settings.alerts.notices())
-        return await work(opened, directory, SystemClock().now())
+        return await work(opened, directory, left_clock(settings.state_dir).now())
 
     return with_database(run, config=config, database=database, state_dir=state_dir)
 
@@ -126,8 +127,18 @@ def fail(reason: str, *, code: int = 1) -> typer.Exit:
     return typer.Exit(code)
 
 
-def parse_moment(text: str | None) -> datetime | None:
+def present(config: Path | None, state_dir: Path | None) -> datetime:
+    """The present moment by the clock of the gateway that `serve` with the same options is (SettingsError)."""
+    from ofd_gateway.clock import left_clock
+    from ofd_gateway.settings import load_settings
+
+    return left_clock(load_settings(config, state_dir=state_dir).state_dir).now()
+
+
+def parse_moment(text: str | None, now: Callable[[], datetime] | None = None) -> datetime | None:
     """An ISO date or time (the machine's zone where it names none), or a duration back from now: `24h`, `45d`.
+
+    `now` is asked for a duration alone; without it the machine's clock counts.
 
     Raises:
         typer.BadParameter: it is neither.
@@ -145,7 +156,7 @@ def parse_moment(text: str | None) -> datetime | None:
     try:
         back = parse_duration(text)
         assert isinstance(back, timedelta)  # noqa: S101  of a text
-        return datetime.now(UTC) - back
+        return (datetime.now(UTC) if now is None else now()) - back
     except (ValueError, OverflowError):
         raise typer.BadParameter(
             f"{text!r} is neither a moment like 2026-01-31T12:00 nor a duration like 24h"

@@ -55,6 +55,10 @@ ThresholdOption = Annotated[
 QuietOption = Annotated[
     str | None, typer.Option(metavar="HH:MM-HH:MM", help="Тихие часы / quiet hours; none.", show_default=False)
 ]
+ReceiptsOption = Annotated[
+    str | None,
+    typer.Option(metavar="WAYS", help="Чеки покупателям / receipts to buyers: email,sms; none.", show_default=False),
+]
 TellResolvedOption = Annotated[
     bool | None,
     typer.Option("--tell-resolved/--no-tell-resolved", help="Писать, когда всё в порядке снова.", show_default=False),
@@ -72,6 +76,7 @@ def add_customer(
     threshold: ThresholdOption = None,
     quiet_hours: QuietOption = None,
     tell_resolved: TellResolvedOption = None,
+    receipts: ReceiptsOption = None,
     config: ConfigOption = None,
     database: DatabaseOption = None,
     state_dir: StateDirOption = None,
@@ -80,7 +85,7 @@ def add_customer(
     """Добавить клиента; его кассы находятся по ИНН. / Add a customer; its registers are found by the INN."""
     from ofd_gateway.storage import Customer, CustomerBook
 
-    told = _told(name, email, notify, timezone, locale, quiet_hours, tell_resolved)
+    told = _told(name, email, notify, timezone, locale, quiet_hours, tell_resolved, receipts)
     number = values.inn(inn)
     parameters = values.thresholds({}, threshold or [])
 
@@ -118,6 +123,7 @@ def set_customer(
     threshold: ThresholdOption = None,
     quiet_hours: QuietOption = None,
     tell_resolved: TellResolvedOption = None,
+    receipts: ReceiptsOption = None,
     config: ConfigOption = None,
     database: DatabaseOption = None,
     state_dir: StateDirOption = None,
@@ -128,7 +134,7 @@ def set_customer(
 
     from ofd_gateway.storage import CustomerBook
 
-    told = _told(name, email, notify, timezone, locale, quiet_hours, tell_resolved)
+    told = _told(name, email, notify, timezone, locale, quiet_hours, tell_resolved, receipts)
 
     async def work(opened: Database, directory: Directory, now: datetime) -> Customer:
         book = CustomerBook(opened)
@@ -200,6 +206,7 @@ def _told(
     locale: str | None,
     quiet_hours: str | None,
     tell_resolved: bool | None,
+    receipts: str | None,
 ) -> dict[str, Any]:
     """What the options say, checked; options that were not given are absent."""
     told: dict[str, Any] = {}
@@ -217,6 +224,8 @@ def _told(
         told["quiet_hours"] = values.quiet_hours(quiet_hours)
     if tell_resolved is not None:
         told["tell_resolved"] = tell_resolved
+    if receipts is not None:
+        told["receipts"] = values.channels(receipts)
     return told
 
 
@@ -235,6 +244,7 @@ def _line(customer: Customer) -> dict[str, Any]:
         "thresholds": customer.parameters,
         "tell_resolved": customer.tell_resolved,
         "quiet_hours": customer.quiet_hours,
+        "receipts": list(customer.receipts),
         "created_at": customer.created_at.isoformat(),
         "changed_at": customer.changed_at.isoformat(),
     }
@@ -253,6 +263,7 @@ def _show(customer: Customer, *, as_json: bool) -> None:
         ("язык / locale", customer.locale),
         ("пояс / timezone", customer.timezone or "общий / default"),
         ("тихие часы / quiet hours", customer.quiet_hours or "нет / none"),
+        ("чеки покупателям / receipts", ", ".join(customer.receipts) or "нет / none"),
         ("конец тревоги / resolved", "писать / tell" if customer.tell_resolved else "не писать / do not tell"),
         *(
             (f"порог / threshold {rule}.{option}", value)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal, cast
 
 import typer
 
@@ -15,17 +15,22 @@ from ofd_gateway.cli.context import (
     StateDirOption,
     fail,
     parse_moment,
+    present,
     with_database,
 )
-from ofd_gateway.cli.output import console, print_json, roubles
+from ofd_gateway.cli.output import console, print_json, printable, roubles
 
 if TYPE_CHECKING:
     from ofd_gateway.ffd import Document
     from ofd_gateway.ffd.checks import Violation
     from ofd_gateway.settings import Settings
     from ofd_gateway.storage import Database, DocumentRecord
+    from ofd_gateway.storage.document_queries import FnsFilter
 
 __all__ = ["app"]
+
+FNS = ("queued", "accepted", "soft_quarantine", "hard_quarantine", "refused")
+"""How a document may stand with the tax service."""
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Документы / stored documents.")
 
@@ -40,6 +45,10 @@ def list_documents(
         str | None,
         typer.Option(metavar="T", help="Arrived since: 2026-01-31, 2026-01-31T12:00, 24h.", show_default=False),
     ] = None,
+    fns: Annotated[
+        str | None,
+        typer.Option(help=f"Only those that stand so with the tax service: {', '.join(FNS)}.", show_default=False),
+    ] = None,
     limit: LimitOption = 100,
     config: ConfigOption = None,
     database: DatabaseOption = None,
@@ -50,10 +59,13 @@ def list_documents(
     from ofd_gateway.storage import DocumentStore
 
     codes = None if kind is None else [_code(kind)]
-    moment = parse_moment(since)
+    moment = parse_moment(since, lambda: present(config, state_dir))
+    if fns is not None and fns not in FNS:
+        raise typer.BadParameter(f"{fns!r} is none of {', '.join(FNS)}")
+    standing = cast("FnsFilter | None", fns)
 
     async def work(opened: Database, _settings: Settings) -> None:
-        records = DocumentStore(opened).list(fn=fn, codes=codes, since=moment, limit=limit)
+        records = DocumentStore(opened).list(fn=fn, codes=codes, since=moment, fns=standing, limit=limit)
         if as_json:
             async for record in records:
                 print_json(_line(record))
@@ -121,8 +133,8 @@ def _line(record: DocumentRecord) -> dict[str, Any]:
         "received_at": record.received_at.isoformat(),
         "issued_at": None if record.issued_at_local is None else record.issued_at_local.isoformat(),
         "violations": [violation.rule for violation in _violations(record)],
-        "fns": None,
-        "fns_code": None,
+        "fns": record.fns,
+        "fns_code": record.fns_code,
     }
 
 
@@ -160,6 +172,7 @@ def _print_table(records: list[DocumentRecord]) -> None:
         table.add_column(name, no_wrap=True)
     for name in ("жизнь / gen.", "ФД / FD", "итог / total", "код / code"):
         table.add_column(name, no_wrap=True, justify="right")
+    table.add_column("ФНС / tax service", no_wrap=True)
     table.add_column("замечания / violations")
     for record in records:
         line = _line(record)
@@ -172,6 +185,7 @@ def _print_table(records: list[DocumentRecord]) -> None:
             str(record.fd),
             roubles(record.total_kopecks),
             str(record.response_code),
+            f"{record.fns or ''} {record.fns_code or ''}".strip(),
             " ".join(line["violations"]),
         )
         table.add_row(*map(Text, cells), style="yellow" if record.response_code else None)
@@ -191,5 +205,16 @@ def _print_tree(record: DocumentRecord) -> None:
         ("код ответа / response code", f"{record.response_code}{message}"),
         ("ФПО 1078 / operator sign", record.operator_sign.hex()),
         ("ФПП / confirmation sign", record.trailer.hex()),
+        ("ФНС / tax service", _standing(record)),
     ):
         out.print(f"{name}: {value}")
+
+
+def _standing(record: DocumentRecord) -> str:
+    """How the document stands with the tax service, in words."""
+    if record.fns is None:
+        return "не передавался / was not sent"
+    code = "" if record.fns_code is None else f" {record.fns_code}"
+    said = f" «{printable(record.fns_text)}»" if record.fns_text else ""
+    decided = "" if record.fns_at is None else f", {record.fns_at.astimezone():%Y-%m-%d %H:%M:%S %z}"
+    return f"{record.fns}{code}{said}{decided}, попыток / attempts: {record.fns_attempts or 0}"

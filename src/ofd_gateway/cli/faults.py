@@ -87,10 +87,10 @@ def add_fault(
     except FaultError as error:
         raise typer.BadParameter(str(error)) from None
 
-    async def work(opened: Database, _settings: Settings) -> FaultRecord:
-        from datetime import UTC, datetime
+    async def work(opened: Database, settings: Settings) -> FaultRecord:
+        from ofd_gateway.clock import left_clock
 
-        return await FaultBook(opened).add(fault, "command", datetime.now(UTC))
+        return await FaultBook(opened).add(fault, "command", left_clock(settings.state_dir).now())
 
     record = with_database(work, config=config, database=database, state_dir=state_dir)
     if as_json:

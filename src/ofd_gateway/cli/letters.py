@@ -110,10 +110,11 @@ def retry_letter(
     from ofd_gateway.storage.letter_archive import LetterArchive
 
     async def work(opened: Database, settings: Settings) -> LetterRecord | None:
-        from datetime import UTC, datetime
+        from ofd_gateway.clock import left_clock
 
         archive = LetterArchive(opened)
-        if not await archive.retry(number, datetime.now(UTC), settings.alerts.notices(), who=user_name()):
+        now = left_clock(settings.state_dir).now()
+        if not await archive.retry(number, now, settings.alerts.notices(), who=user_name()):
             return None
         found = await archive.letter(number)
         return found[0] if found else None

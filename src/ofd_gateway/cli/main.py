@@ -14,12 +14,15 @@ __all__ = ["COMMANDS", "main", "run"]
 
 COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "serve": ("ofd_gateway.cli.serve:serve", "принимать документы / take documents from registers"),
+    "demo": ("ofd_gateway.cli.demo:demo", "показать всё за минуту / sixty days of a small chain in a minute"),
     "documents": ("ofd_gateway.cli.documents:app", "документы / stored documents"),
     "quarantine": ("ofd_gateway.cli.quarantine:app", "карантин / messages that were not accepted"),
     "alerts": ("ofd_gateway.cli.alerts:app", "уведомления / what the rules found"),
     "registers": ("ofd_gateway.cli.registers:app", "кассы / registers and what stops them next"),
     "customers": ("ofd_gateway.cli.customers:app", "клиенты / who is told, and of what"),
     "packages": ("ofd_gateway.cli.packages:app", "пакеты сообщений / messages to buyers"),
+    "buyers": ("ofd_gateway.cli.buyers:app", "чеки покупателям / receipts to buyers"),
+    "fns": ("ofd_gateway.cli.fns:app", "передача в ФНС / the leg to the tax service"),
     "letters": ("ofd_gateway.cli.letters:app", "письма / letters about alerts"),
     "decode": ("ofd_gateway.cli.decode:decode_command", "разобрать сообщение / read a message, field by field"),
     "diff": ("ofd_gateway.cli.diff:diff", "сравнить документы / compare two documents field by field"),

@@ -15,6 +15,7 @@ from ofd_gateway.cli.context import (
     StateDirOption,
     fail,
     parse_moment,
+    present,
     with_database,
 )
 from ofd_gateway.cli.output import console, print_json, printable
@@ -43,7 +44,7 @@ def list_quarantine(
     """Сообщения в порядке поступления. / Messages in the order of arrival."""
     from ofd_gateway.storage import DocumentStore
 
-    moment = parse_moment(since)
+    moment = parse_moment(since, lambda: present(config, state_dir))
 
     async def work(opened: Database, _settings: Settings) -> list[QuarantineRecord]:
         return await DocumentStore(opened).list_quarantine(fn=fn, since=moment, limit=limit)

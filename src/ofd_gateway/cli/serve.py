@@ -21,6 +21,13 @@ def serve(
         str | None, typer.Option(metavar="HOST:PORT", help="Health, metrics and API; port 0 takes a free one.")
     ] = None,
     workers: Annotated[int | None, typer.Option(metavar="N", help="Processes that serve registers.")] = None,
+    clock_start: Annotated[
+        str | None,
+        typer.Option(metavar="T", help="Для проб: виртуальное время. / For trials: virtual time.", show_default=False),
+    ] = None,
+    clock_rate: Annotated[
+        float | None, typer.Option(metavar="N", help="И его скорость. / And its pace.", show_default=False)
+    ] = None,
     faults: Annotated[
         Path | None,
         typer.Option(
@@ -44,9 +51,15 @@ def serve(
         database=database,
         state_dir=state_dir,
         logs={"format": "json"} if as_json else None,
+        clock=_virtual(clock_start, clock_rate),
         faults=None if faults is None else _faults(faults),
     )
     raise typer.Exit(run(settings))
+
+
+def _virtual(start: str | None, rate: float | None) -> dict[str, str | float] | None:
+    given = {name: value for name, value in (("start", start), ("rate", rate)) if value is not None}
+    return given or None
 
 
 def _faults(file: Path) -> dict[str, Any]:

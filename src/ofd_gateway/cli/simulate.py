@@ -2,34 +2,52 @@
 
 from __future__ import annotations
 
-import asyncio
-import signal
-import sys
-from contextlib import ExitStack
 from datetime import timedelta
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ofd_gateway.cli.context import ConfigOption, DatabaseOption, JsonOption, StateDirOption, fail, print_json
-from ofd_gateway.simulator.fleet import DEFAULT_OPERATOR, FleetOrder, FleetReport, Progress, run_fleet
+from ofd_gateway.cli.context import ConfigOption, DatabaseOption, JsonOption, StateDirOption
+from ofd_gateway.cli.simulation import run_and_show, show_scenarios
+from ofd_gateway.simulator.fleet import DEFAULT_OPERATOR, FleetOrder
 from ofd_gateway.simulator.formats import Ffd
 from ofd_gateway.simulator.habit import HABITS, Habit
 from ofd_gateway.simulator.identity import inn_is_valid
-from ofd_gateway.simulator.record import Recorder
 from ofd_gateway.simulator.register import Endpoint
-from ofd_gateway.simulator.report import progress_line, report_object, summary_lines
+from ofd_gateway.simulator.scenario import find_scenario
 from ofd_gateway.simulator.shop import Operator
 from ofd_gateway.simulator.till import Plan
 
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from ofd_gateway.clock import Clock
+
 MIXED = "mixed"
 DEFAULT_RECEIPTS = 10
+_SECONDS_OF_ROOM = 5
+"""How far two processes' views of a fast clock may lie apart, in real seconds."""
+_BY_SCENARIO = (
+    "registers",
+    "receipts",
+    "duration",
+    "rate",
+    "ffd",
+    "habit",
+    "receipts_per_shift",
+    "close_fn",
+    "prebuild",
+    "lose",
+    "expect_code",
+)
+"""Options that a scenario decides."""
 
 _HABITS_HELP = "; ".join(f"{habit.name}: {habit.text}" for habit in HABITS.values())
 
 
 def simulate(
+    context: typer.Context,
     to: Annotated[
         str | None,
         typer.Option(
@@ -94,6 +112,30 @@ def simulate(
             help="Подтверждённые документы, JSON построчно. / Confirmed documents as JSON lines.",
         ),
     ] = None,
+    scenario: Annotated[
+        str | None,
+        typer.Option(metavar="NAME|FILE", help="Сценарий: имя или файл TOML. / A shipped scenario, or a TOML file."),
+    ] = None,
+    list_scenarios: Annotated[
+        bool, typer.Option("--list-scenarios", help="Какие есть сценарии. / Scenarios that are shipped.")
+    ] = False,
+    clock_start: Annotated[
+        str | None,
+        typer.Option(
+            metavar="T", help="Виртуальное время, как в serve. / Virtual time like serve's.", show_default=False
+        ),
+    ] = None,
+    clock_rate: Annotated[
+        float | None, typer.Option(metavar="N", help="Его скорость. / Its pace.", show_default=False)
+    ] = None,
+    clock_anchor: Annotated[
+        str | None,
+        typer.Option(
+            metavar="T",
+            help="Когда начато; шлюз пишет в clock.virtual. / The real moment it began, told by clock.virtual.",
+            show_default=False,
+        ),
+    ] = None,
     config: ConfigOption = None,
     database: DatabaseOption = None,
     state_dir: StateDirOption = None,
@@ -103,42 +145,50 @@ def simulate(
 
     Код выхода 0: всё подтверждено и верно; 1: расхождения или неподтверждённые документы; 2: неверные параметры.
     """
+    if list_scenarios:
+        show_scenarios(as_json=as_json)
+        return
     host, port = parse_endpoint(to or _listening(config, database, state_dir))
-    try:
-        order = FleetOrder(
-            endpoint=Endpoint(
-                host=host,
-                port=port,
-                answer_timeout_s=parse_duration_s(answer_timeout, "--answer-timeout"),
-                operator_inn=_checked_inn(operator_inn),
-                response_codes=parse_codes(expect_code),
-                clock_tolerance=timedelta(seconds=parse_duration_s(clock_tolerance, "--clock-tolerance")),
-            ),
-            registers=registers,
-            plan=Plan(
-                receipts=DEFAULT_RECEIPTS if receipts is None and duration is None else receipts,
-                receipts_per_shift=receipts_per_shift,
-                closes_archive=close_fn,
-            ),
-            duration_s=None if duration is None else parse_duration_s(duration, "--duration"),
-            rate_per_s=rate,
-            ffd_mix=_formats(ffd),
-            habits=_habits(habit),
-            seed=seed,
-            operator=Operator(inn=operator_inn, name=DEFAULT_OPERATOR.name) if operator_inn else DEFAULT_OPERATOR,
-            prebuilt=prebuild,
-            lose_probability=lose,
-            patience_s=parse_duration_s(patience, "--patience"),
-        )
-    except ValueError as error:
-        raise typer.BadParameter(str(error)) from error
-    report = _run(order, record)
-    if as_json:
-        print_json(report_object(report))
+    clock = _clock(clock_start, clock_rate, clock_anchor, config, state_dir, follows=to is None)
+    endpoint = Endpoint(
+        host=host,
+        port=port,
+        answer_timeout_s=parse_duration_s(answer_timeout, "--answer-timeout"),
+        operator_inn=_checked_inn(operator_inn),
+        response_codes=parse_codes(expect_code),
+        clock_tolerance=_tolerance(parse_duration_s(clock_tolerance, "--clock-tolerance"), clock),
+    )
+    operator = Operator(inn=operator_inn, name=DEFAULT_OPERATOR.name) if operator_inn else DEFAULT_OPERATOR
+    patience_s = parse_duration_s(patience, "--patience")
+    orders: Sequence[FleetOrder]
+    if scenario is not None:
+        _refuse_what_scenarios_decide(context)
+        orders = find_scenario(scenario).orders(endpoint, seed=seed, operator=operator, patience_s=patience_s)
     else:
-        for line in summary_lines(report):
-            typer.echo(line)
-    if not report.clean:
+        try:
+            order = FleetOrder(
+                endpoint=endpoint,
+                registers=registers,
+                plan=Plan(
+                    receipts=DEFAULT_RECEIPTS if receipts is None and duration is None else receipts,
+                    receipts_per_shift=receipts_per_shift,
+                    closes_archive=close_fn,
+                ),
+                duration_s=None if duration is None else parse_duration_s(duration, "--duration"),
+                rate_per_s=rate,
+                ffd_mix=_formats(ffd),
+                habits=_habits(habit),
+                seed=seed,
+                operator=operator,
+                prebuilt=prebuild,
+                lose_probability=lose,
+                patience_s=patience_s,
+            )
+        except ValueError as error:
+            raise typer.BadParameter(str(error)) from error
+        orders = (order,)
+    clean = run_and_show(orders, scenario=scenario, record=record, clock=clock, as_json=as_json)
+    if not clean:
         raise typer.Exit(1)
 
 
@@ -206,56 +256,41 @@ def _checked_inn(inn: str | None) -> str | None:
     return inn
 
 
-def _run(order: FleetOrder, record: Path | None) -> FleetReport:
-    with ExitStack() as resources:
+def _refuse_what_scenarios_decide(context: typer.Context) -> None:
+    for name in _BY_SCENARIO:
+        source = context.get_parameter_source(name)
+        if source is not None and source.name == "COMMANDLINE":
+            option = f"--{name.replace('_', '-')}"
+            raise typer.BadParameter(f"{option}: решает сценарий / the scenario decides that", param_hint="--scenario")
+
+
+def _clock(
+    start: str | None,
+    rate: float | None,
+    anchor: str | None,
+    config: Path | None,
+    state_dir: Path | None,
+    *,
+    follows: bool,
+) -> Clock:
+    """A virtual clock by the options; else that of this machine's gateway, when it is the one that is talked to."""
+    from ofd_gateway.clock import SystemClock, VirtualClock, left_clock
+    from ofd_gateway.settings import SettingsError, load_settings
+
+    given = {name: value for name, value in (("start", start), ("rate", rate), ("anchor", anchor)) if value is not None}
+    if given:
         try:
-            recorder = resources.enter_context(Recorder(record)) if record is not None else None
-        except OSError as error:
-            raise typer.BadParameter(str(error), param_hint="--record") from error
-        with asyncio.Runner(loop_factory=_loop_factory()) as runner:
-            try:
-                return runner.run(_run_until_stopped(order, recorder))
-            except OSError as error:
-                raise fail(f"{record}: {error}") from error
+            setting = load_settings(config, clock=given).clock.anchored(SystemClock().now()).setting()
+        except SettingsError as error:
+            raise typer.BadParameter(str(error), param_hint="--clock-start") from None
+        return SystemClock() if setting is None else VirtualClock(setting)
+    if follows or state_dir is not None:
+        return left_clock(load_settings(config, state_dir=state_dir).state_dir)
+    return SystemClock()
 
 
-async def _run_until_stopped(order: FleetOrder, recorder: Recorder | None) -> FleetReport:
-    """SIGINT and SIGTERM end the run in good order: shifts are closed, queues sent. A second one kills."""
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    interactive = sys.stderr.isatty()
-    if sys.platform != "win32":
-        for signal_number in (signal.SIGINT, signal.SIGTERM):
-            loop.add_signal_handler(signal_number, _stop_once, loop, signal_number, stop)
-    try:
-        return await run_fleet(
-            order,
-            recorder=recorder,
-            stop=stop,
-            on_progress=_show_in_place if interactive else _show_line,
-            progress_every_s=0.5 if interactive else 5.0,
-        )
-    finally:
-        if interactive:
-            typer.echo(err=True)
+def _tolerance(tolerance_s: float, clock: Clock) -> timedelta:
+    """A fast clock goes on while an answer is on its way."""
+    from ofd_gateway.clock import real_s
 
-
-def _stop_once(loop: asyncio.AbstractEventLoop, signal_number: signal.Signals, stop: asyncio.Event) -> None:
-    stop.set()
-    loop.remove_signal_handler(signal_number)
-
-
-def _show_in_place(progress: Progress) -> None:
-    typer.echo(f"\r\x1b[2K{progress_line(progress)}", err=True, nl=False)
-
-
-def _show_line(progress: Progress) -> None:
-    typer.echo(progress_line(progress), err=True)
-
-
-def _loop_factory() -> type[asyncio.AbstractEventLoop] | None:
-    try:
-        import uvloop
-    except ImportError:  # pragma: no cover - uvloop exists on every platform of the tests
-        return None
-    return uvloop.Loop
+    return timedelta(seconds=max(tolerance_s, _SECONDS_OF_ROOM / real_s(clock, 1.0)))

@@ -15,6 +15,7 @@ __all__ = [
     "NONE",
     "TYPES",
     "calendar",
+    "channels",
     "emails",
     "inn",
     "locale",
@@ -29,6 +30,7 @@ __all__ = [
 NONE: Final = "none"
 """What a person types to take a value away."""
 TYPES: Final = ("service", "messages", "silence", "fault")
+CHANNELS: Final = ("email", "sms")
 
 _INN: Final = re.compile(r"\d{10}|\d{12}", re.ASCII)
 _REGISTRATION_NUMBER: Final = re.compile(r"\d{1,20}", re.ASCII)
@@ -72,6 +74,15 @@ def types(text: str) -> tuple[str, ...]:
     for name in found:
         if name not in TYPES:
             raise typer.BadParameter(f"{name!r} is no type of alerts; there are {', '.join(TYPES)}")
+    return found
+
+
+def channels(text: str) -> tuple[str, ...]:
+    """Ways of receipts to buyers with commas, `none` for none."""
+    found = () if text == NONE else _parts([text])
+    for name in found:
+        if name not in CHANNELS:
+            raise typer.BadParameter(f"{name!r} is no way to a buyer; there are {', '.join(CHANNELS)}")
     return found
 
 

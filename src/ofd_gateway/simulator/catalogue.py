@@ -14,11 +14,21 @@ class Taxation(IntFlag):
     PATENT = 32
 
 
+class AgentKind(IntFlag):
+    """Kind of an agent (признак агента, 1057 and 1222), as far as the shops use it."""
+
+    PAYMENT_AGENT = 4
+    COMMISSIONER = 32
+
+
 class ItemKind(IntEnum):
     """Kind of an item (признак предмета расчёта, 1212), as far as the shops use it."""
 
     GOODS = 1
     SERVICE = 4
+    PAYMENT = 10
+    MARKED = 33
+    """Goods with a marking code (ТМ), in FFD 1.2 only."""
 
 
 class VatGroup(Enum):
@@ -40,6 +50,10 @@ class Product:
     vat: VatGroup
     kind: ItemKind = ItemKind.GOODS
     weighed: bool = False
+    marked: bool = False
+    """Sold with the code of its mark (код маркировки)."""
+    agent: AgentKind | None = None
+    """Sold for a supplier whose agent the shop is."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,11 +64,47 @@ class ShopKind:
     taxation: Taxation
     items_to: int
     products: tuple[Product, ...]
+    buys: bool = False
+    """Pays its customers instead of being paid (расход): it buys what they bring."""
+    issues_bso: bool = False
+    """Its receipts are forms of strict accounting (БСО)."""
+
+    @property
+    def services_only(self) -> bool:
+        """Sells nothing but services."""
+        return all(product.kind is ItemKind.SERVICE for product in self.products)
+
+    @property
+    def sells_marked(self) -> bool:
+        """Sells goods that carry a mark."""
+        return any(product.marked for product in self.products)
+
+    @property
+    def agents(self) -> int:
+        """The kinds of agent the shop is (1057); 0 for none."""
+        kinds = 0
+        for product in self.products:
+            kinds |= product.agent or 0
+        return kinds
 
 
-def _products(vat: VatGroup, *lines: tuple[str, int, int], kind: ItemKind = ItemKind.GOODS) -> tuple[Product, ...]:
+def _products(
+    vat: VatGroup,
+    *lines: tuple[str, int, int],
+    kind: ItemKind = ItemKind.GOODS,
+    marked: bool = False,
+    agent: AgentKind | None = None,
+) -> tuple[Product, ...]:
     return tuple(
-        Product(name=name, price_from_kopecks=100 * low, price_to_kopecks=100 * high, vat=vat, kind=kind)
+        Product(
+            name=name,
+            price_from_kopecks=100 * low,
+            price_to_kopecks=100 * high,
+            vat=vat,
+            kind=kind,
+            marked=marked,
+            agent=agent,
+        )
         for name, low, high in lines
     )
 
@@ -74,15 +124,23 @@ SHOP_KINDS = (
         products=_products(
             VatGroup.REDUCED,
             ("Молоко пастеризованное 3,2% 930 мл", 79, 119),
+            ("Кефир 2,5% 900 г", 84, 112),
+            marked=True,
+        )
+        + _products(
+            VatGroup.REDUCED,
             ('Хлеб ржано-пшеничный "Столичный" нарезка', 42, 68),
             ("Яйцо куриное С1 10 шт.", 99, 149),
-            ("Кефир 2,5% 900 г", 84, 112),
             ("Гречка ядрица 800 г", 65, 109),
             ("Масло сливочное 82,5% 180 г", 189, 279),
         )
         + _products(
             VatGroup.BASE,
             ("Вода питьевая негазированная 1,5 л", 39, 69),
+            marked=True,
+        )
+        + _products(
+            VatGroup.BASE,
             ("Чай чёрный байховый 100 пак.", 169, 329),
             ("Шоколад горький 75% 100 г", 99, 189),
             ("Пакет-майка 40x60 см", 8, 12),
@@ -116,6 +174,10 @@ SHOP_KINDS = (
         products=_products(
             VatGroup.REDUCED,
             ("Ибупрофен таб. п/о 400 мг №20", 89, 149),
+            marked=True,
+        )
+        + _products(
+            VatGroup.REDUCED,
             ("Пластырь бактерицидный 19x72 мм №20", 79, 129),
             ("Бинт марлевый стерильный 5 м x 10 см", 49, 79),
             ("Витамин D3 капли 10 мл", 219, 349),
@@ -149,6 +211,55 @@ SHOP_KINDS = (
         ),
     ),
 )
+"""What most registers stand in."""
+
+RARE_SHOP_KINDS = (
+    ShopKind(
+        label="Химчистка",
+        taxation=Taxation.SIMPLIFIED_INCOME,
+        items_to=4,
+        products=_products(
+            VatGroup.SIMPLIFIED,
+            ("Чистка пальто", 1800, 2900),
+            ("Чистка костюма", 1500, 2400),
+            ("Стирка и глажка сорочки", 290, 490),
+            ("Чистка ковра, кв. м", 450, 700),
+            kind=ItemKind.SERVICE,
+        ),
+        issues_bso=True,
+    ),
+    ShopKind(
+        label="Салон связи",
+        taxation=Taxation.GENERAL,
+        items_to=2,
+        products=_products(
+            VatGroup.NONE,
+            ("Пополнение счёта телефона", 100, 1500),
+            ("Оплата домашнего интернета", 450, 1200),
+            kind=ItemKind.PAYMENT,
+            agent=AgentKind.PAYMENT_AGENT,
+        )
+        + _products(
+            VatGroup.BASE,
+            ("Чехол для телефона силиконовый", 390, 1290),
+            ("Стекло защитное 2.5D", 290, 990),
+        )
+        + _products(VatGroup.BASE, ("Смартфон 128 ГБ", 9990, 39990), agent=AgentKind.COMMISSIONER),
+    ),
+    ShopKind(
+        label="Скупка",
+        taxation=Taxation.SIMPLIFIED_INCOME,
+        items_to=2,
+        products=_products(
+            VatGroup.NONE,
+            ("Телефон бывший в употреблении", 1500, 14000),
+            ("Ноутбук бывший в употреблении", 5000, 32000),
+            ("Золото 585 лом, г", 4200, 5600),
+        ),
+        buys=True,
+    ),
+)
+"""Shops with documents of their own: forms of strict accounting, sales of an agent, outlays."""
 
 PLACES = (
     ("101000, г. Москва, ул. Мясницкая, д. 24, стр. 1", 3),

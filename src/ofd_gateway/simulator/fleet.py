@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import time
-from dataclasses import dataclass, field
+from collections import Counter
 from typing import TYPE_CHECKING
 
 from ofd_gateway.clock import Clock, SystemClock
 from ofd_gateway.simulator.dice import Dice
-from ofd_gateway.simulator.formats import Ffd
-from ofd_gateway.simulator.habit import HABITS, Habit
 from ofd_gateway.simulator.identity import identity_of
-from ofd_gateway.simulator.register import Endpoint, Register, RegisterStuck
-from ofd_gateway.simulator.shop import Operator, Shop
+from ofd_gateway.simulator.order import DEFAULT_OPERATOR, DEFAULT_PLAN, FleetOrder, FleetReport, Progress
+from ofd_gateway.simulator.register import CutOff, QueueHeld, Register, RegisterStuck
+from ofd_gateway.simulator.schedule import cut_off_until
+from ofd_gateway.simulator.shop import Shop
 from ofd_gateway.simulator.tally import Tally
-from ofd_gateway.simulator.till import Plan, Till
+from ofd_gateway.simulator.till import Till
 from ofd_gateway.simulator.virtual_fn import VirtualFn
 
 if TYPE_CHECKING:
@@ -23,79 +23,11 @@ if TYPE_CHECKING:
 
     from ofd_gateway.simulator.record import Recorder
 
-DEFAULT_OPERATOR = Operator(inn="7704211201", name="ofd-gateway")
-DEFAULT_PLAN = Plan(receipts=10)
+__all__ = ["DEFAULT_OPERATOR", "DEFAULT_PLAN", "FleetOrder", "FleetReport", "Progress", "deal_tills", "run_fleet"]
+
 CONNECTING_AT_ONCE = 200
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FleetOrder:
-    """What the fleet is to do.
-
-    A run ends when every register has done `plan` (its receipts are given), or after `duration_s`, when shifts
-    are closed and queues are sent. Without any confirmation for `patience_s` it is given up.
-    """
-
-    endpoint: Endpoint
-    registers: int = 1
-    plan: Plan = DEFAULT_PLAN
-    duration_s: float | None = None
-    rate_per_s: float | None = None
-    """Documents per second of the whole fleet, sent when they are due and not when the last one was answered."""
-    ffd_mix: Sequence[Ffd] = (Ffd.V1_05,)
-    """Formats, dealt to the registers in turn."""
-    habits: Sequence[Habit] = (HABITS["keep-alive"],)
-    """Habits, dealt to the registers in turn."""
-    seed: int = 1
-    operator: Operator = DEFAULT_OPERATOR
-    prebuilt: bool = False
-    """Builds every document before the clock starts; needs a number of receipts."""
-    lose_probability: float = 0.0
-    """Share of confirmations thrown away on arrival so that the document is sent again."""
-    patience_s: float = 120.0
-
-    def __post_init__(self) -> None:
-        """Refuses orders that cannot end or contradict themselves (ValueError)."""
-        if self.registers < 1:
-            raise ValueError("a fleet has at least one register")
-        if self.plan.receipts is None and self.duration_s is None:
-            raise ValueError("a run needs a number of receipts or a duration")
-        if self.prebuilt and self.plan.receipts is None:
-            raise ValueError("documents can be built in advance only when their number is known")
-        if self.prebuilt and self.duration_s is not None:
-            raise ValueError("documents built in advance are all sent: a duration does not end such a run")
-        if self.rate_per_s is not None and self.rate_per_s <= 0:
-            raise ValueError("a rate is above zero")
-        if not self.ffd_mix or not self.habits:
-            raise ValueError("a fleet needs at least one format and one habit")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FleetReport:
-    """How the run went."""
-
-    tally: Tally
-    registers: int
-    seed: int
-    unconfirmed: int
-    """Documents still in the drives' queues."""
-    duration_s: float
-    given_up: bool
-    """Nothing was confirmed for too long."""
-
-    @property
-    def clean(self) -> bool:
-        """Every document was confirmed and every confirmation was right."""
-        return not self.tally.mismatch_count and not self.unconfirmed
-
-
-@dataclass(slots=True, kw_only=True)
-class Progress:
-    """A look at a running fleet."""
-
-    tally: Tally
-    elapsed_s: float
-    unconfirmed: int = field(default=0)
+OFFLINE_PAUSE_S = 0.2
+"""Between two documents of a register that is cut off and has no rate to keep."""
 
 
 async def run_fleet(
@@ -123,8 +55,12 @@ class _Fleet:
         self.stop = stop
         self.tally = Tally()
         self.given_up = False
+        self.schedule = order.schedule
         self.started_s = time.monotonic()
+        self.online = asyncio.Event()
+        self.online.set()
         connecting = asyncio.Semaphore(CONNECTING_AT_ONCE)
+        self.held: set[Register] = set()
         self.registers = [
             Register(
                 till,
@@ -133,6 +69,7 @@ class _Fleet:
                 tally=self.tally,
                 clock=clock,
                 connecting=connecting,
+                online=self.online,
                 recorder=recorder,
                 lose_probability=order.lose_probability,
             )
@@ -146,51 +83,121 @@ class _Fleet:
                     pass
         self.started_s = time.monotonic()
         runs = [asyncio.create_task(self._run(index, register)) for index, register in enumerate(self.registers)]
-        watch = asyncio.create_task(self._watch(runs, on_progress, every_s))
+        watches = [
+            asyncio.create_task(self._watch(runs, on_progress, every_s)),
+            asyncio.create_task(self._cut_off()),
+        ]
         try:
             await asyncio.wait(runs, return_when=asyncio.FIRST_EXCEPTION)
         finally:
-            for task in (watch, *runs):
+            for task in (*watches, *runs):
                 task.cancel()
-            await asyncio.gather(watch, *runs, return_exceptions=True)
+            await asyncio.gather(*watches, *runs, return_exceptions=True)
             for register in self.registers:
                 register.close()
-        _raise_failures((watch, *runs))
-        unconfirmed = self._unconfirmed()
+        _raise_failures((*watches, *runs))
         return FleetReport(
+            name=self.order.name,
             tally=self.tally,
             registers=len(self.registers),
             seed=self.order.seed,
-            unconfirmed=unconfirmed,
+            unconfirmed=self._unconfirmed(),
             duration_s=time.monotonic() - self.started_s,
             given_up=self.given_up,
+            open_loop=self.schedule is not None,
+            refusals=sum((register.till.refusals for register in self.registers), Counter()),
         )
 
     async def _run(self, index: int, register: Register) -> None:
         """One register's life: a document at a time, issued when it is due, sent until it is confirmed."""
         order, till = self.order, register.till
         count = 0
+        closing = False
         while True:
-            due_at_s = None
-            if order.rate_per_s is not None and not self._over():
-                due_at_s = self.started_s + (index + count * order.registers) / order.rate_per_s
-                await self._until(due_at_s)
-            if order.prebuilt and self.stop.is_set():
-                return
-            closing = self._over()
-            if till.fn.oldest is None and till.issue_next(self.clock.now(), closing=closing) is None:
-                return
-            count += 1
             try:
+                if not self.online.is_set():
+                    count = await self._sell_offline(index, count, register)
+                due_at_s = None
+                if self.schedule is not None and not self._over():
+                    due_at_s = self._due_at_s(index, count)
+                    await self._until(due_at_s)
+                if order.prebuilt and self.stop.is_set():
+                    return
+                if not closing and self._over():
+                    closing = True
+                    self._count_missed(index, count)
+                if till.fn.oldest is None and till.issue_next(self.clock.now(), closing=closing) is None:
+                    return
+                count += 1
                 await register.send_oldest(due_at_s=None if closing else due_at_s)
+            except CutOff:
+                continue
             except RegisterStuck:
                 self.tally.stuck_registers += 1
                 return
+            except QueueHeld:
+                self.tally.held_registers += 1
+                self.held.add(register)
+                return
+
+    async def _sell_offline(self, index: int, count: int, register: Register) -> int:
+        """Sells until the network is back, then sends the queue; how many documents that makes by now."""
+        till = register.till
+        register.close()
+        while not self.online.is_set():
+            pause_s = OFFLINE_PAUSE_S
+            if self.schedule is not None:
+                pause_s = self._due_at_s(index, count) - time.monotonic()
+            if pause_s > 0:
+                try:
+                    async with asyncio.timeout(pause_s):
+                        await self.online.wait()
+                    break
+                except TimeoutError:
+                    pass
+            if till.issue_next(self.clock.now(), closing=self._over()) is None:
+                await self.online.wait()
+                break
+            count += 1
+        back_at_s = time.monotonic()
+        while till.fn.oldest is not None:
+            await register.send_oldest(due_at_s=back_at_s)
+        return count
+
+    def _due_at_s(self, index: int, count: int) -> float:
+        assert self.schedule is not None  # noqa: S101  callers ask only when there is one
+        return self.started_s + self.schedule.due_s(index + count * self.order.registers)
+
+    def _count_missed(self, index: int, count: int) -> None:
+        """What was due and could not be sent, because its register waited for an answer, waited at least until now."""
+        if self.schedule is None or self.order.plan.receipts is not None:
+            return
+        now_s = time.monotonic()
+        until_s = min(now_s - self.started_s, self.order.ends_s or now_s)
+        for number in range(
+            index + count * self.order.registers, self.schedule.due_until(until_s), self.order.registers
+        ):
+            self.tally.missed += 1
+            self.tally.latency.add(now_s - self.started_s - self.schedule.due_s(number))
+
+    async def _cut_off(self) -> None:
+        """Takes the network away and gives it back, as the order says."""
+        for outage in sorted(self.order.outages, key=lambda outage: outage.after_s):
+            await asyncio.sleep(self.started_s + outage.after_s - time.monotonic())
+            self.online.clear()
+            for register in self.registers:
+                register.close()
+            ends_s: float | None = outage.ends_s
+            while ends_s is not None:
+                await asyncio.sleep(self.started_s + ends_s - time.monotonic())
+                ends_s = cut_off_until(self.order.outages, time.monotonic() - self.started_s)
+            self.online.set()
 
     async def _until(self, due_at_s: float) -> None:
         """Waits until a document is due, or until the run is over."""
-        if self.order.duration_s is not None:
-            due_at_s = min(due_at_s, self.started_s + self.order.duration_s)
+        ends_s = self.order.ends_s
+        if ends_s is not None:
+            due_at_s = min(due_at_s, self.started_s + ends_s)
         wait_s = due_at_s - time.monotonic()
         if wait_s > 0 and not self.stop.is_set():
             try:
@@ -200,8 +207,8 @@ class _Fleet:
                 return
 
     def _over(self) -> bool:
-        duration_s = self.order.duration_s
-        return self.stop.is_set() or (duration_s is not None and time.monotonic() >= self.started_s + duration_s)
+        ends_s = self.order.ends_s
+        return self.stop.is_set() or (ends_s is not None and time.monotonic() >= self.started_s + ends_s)
 
     async def _watch(
         self, runs: Sequence[asyncio.Task[None]], on_progress: Callable[[Progress], None] | None, every_s: float
@@ -220,10 +227,19 @@ class _Fleet:
                     run.cancel()
                 return
             if on_progress is not None:
-                on_progress(Progress(tally=self.tally, elapsed_s=now_s - self.started_s, unconfirmed=waiting))
+                elapsed_s = now_s - self.started_s
+                on_progress(
+                    Progress(tally=self.tally, elapsed_s=elapsed_s, unconfirmed=waiting, done=self._done(elapsed_s))
+                )
+
+    def _done(self, elapsed_s: float) -> float | None:
+        ends_s, receipts = self.order.ends_s, self.order.plan.receipts
+        if ends_s is not None:
+            return min(1.0, elapsed_s / ends_s)
+        return min(1.0, self.tally.receipt_count / (receipts * self.order.registers)) if receipts else None
 
     def _unconfirmed(self) -> int:
-        return sum(register.till.fn.unconfirmed_count for register in self.registers)
+        return sum(register.till.fn.unconfirmed_count for register in self.registers if register not in self.held)
 
 
 def deal_tills(order: FleetOrder, clock: Clock) -> list[Till]:
@@ -241,9 +257,16 @@ def deal_tills(order: FleetOrder, clock: Clock) -> list[Till]:
         tills.append(
             Till(
                 identity=identity,
-                fn=VirtualFn(number=identity.fn, key=key, ffd=ffd),
+                fn=VirtualFn(
+                    number=identity.fn,
+                    key=key,
+                    ffd=ffd,
+                    key_days=order.key_days,
+                    capacity_documents=order.capacity_documents,
+                ),
                 shop=Shop(identity, ffd=ffd, operator=order.operator, seed=order.seed, index=index),
                 plan=order.plan,
+                clock_error=order.clock_error,
             )
         )
     return tills

@@ -30,8 +30,10 @@ class Identity:
     """INN of the cashier (ИНН кассира, 1203), 12 digits."""
 
 
-def identity_of(seed: int, index: int) -> Identity:
+def identity_of(seed: int, index: int, *, owner_inn: str | None = None) -> Identity:
     """The identity of register `index` of the fleet `seed`; fleets of different seeds never share an FN.
+
+    `owner_inn` gives registers one owner; without it each has its own.
 
     Raises ValueError when either number leaves its six digits.
     """
@@ -41,6 +43,7 @@ def identity_of(seed: int, index: int) -> Identity:
         raise ValueError(f"a register's index is a number from 0 to {REGISTERS_PER_SEED - 1}, not {index}")
     dice = Dice("identity", seed, index)
     user_inn = company_inn("77" + dice.digits(7)) if dice.chance(0.7) else person_inn("77" + dice.digits(8))
+    user_inn = owner_inn or user_inn
     serial_number = f"{dice.digits(10)}"
     sequence = f"{seed % 10_000:04d}{index:06d}"
     return Identity(

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
 _PRECISION_BITS = 5
 _LINEAR = 1 << _PRECISION_BITS
 _MAX_BITS = 40
@@ -29,6 +34,14 @@ class LatencyHistogram:
         shift = max(0, us.bit_length() - _PRECISION_BITS - 1)
         self._buckets[min(_BUCKETS - 1, shift * _LINEAR + (us >> shift))] += 1
 
+    @classmethod
+    def merged(cls, histograms: Iterable[LatencyHistogram]) -> LatencyHistogram:
+        """All samples of several histograms in a new one."""
+        whole = cls()
+        for one in histograms:
+            whole._absorb(one)
+        return whole
+
     def percentile_ms(self, percent: float) -> float | None:
         """The duration not exceeded by `percent` of the samples, in milliseconds; None without samples."""
         if not self.count:
@@ -40,6 +53,11 @@ class LatencyHistogram:
             if seen >= wanted:
                 return min(_upper_us(index), self._max_us) / 1000
         raise AssertionError("the buckets hold every sample")  # pragma: no cover
+
+    def _absorb(self, other: LatencyHistogram) -> None:
+        self.count += other.count
+        self._max_us = max(self._max_us, other._max_us)
+        self._buckets = [mine + theirs for mine, theirs in zip(self._buckets, other._buckets, strict=True)]
 
     @property
     def max_ms(self) -> float | None:

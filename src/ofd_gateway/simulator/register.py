@@ -6,7 +6,7 @@ import asyncio
 import time
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from ofd_gateway.errors import OfdGatewayError
 from ofd_gateway.protocol import SESSION_HEADER_BYTES
@@ -27,6 +27,18 @@ class RegisterStuck(OfdGatewayError):
     """The operator's answers to one document were refused time after time; the queue of this drive stands still."""
 
 
+class QueueHeld(OfdGatewayError):
+    """The oldest document cannot be read and was refused as expected; the queue of this drive stands still for good."""
+
+
+class CutOff(OfdGatewayError):
+    """The register's network is down; nothing can be sent until it comes back."""
+
+
+UNREADABLE_ATTEMPTS = 3
+CODE_UNREADABLE = 11
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Endpoint:
     """Where the operator listens, and how patient a register is with it."""
@@ -34,8 +46,8 @@ class Endpoint:
     host: str
     port: int
     connect_timeout_s: float = 10.0
-    answer_timeout_s: float = 30.0
-    """The protocol lets a register wait 300 s."""
+    answer_timeout_s: float = 300.0
+    """How long the protocol lets a register wait."""
     reconnect_min_s: float = 0.1
     reconnect_max_s: float = 3.0
     refused_answers_limit: int = 3
@@ -43,6 +55,8 @@ class Endpoint:
     operator_inn: str | None = None
     response_codes: frozenset[int] | None = frozenset((0,))
     clock_tolerance: timedelta = timedelta(minutes=5)
+    unreadable: Literal["close", "code11"] = "close"
+    """What is expected for a document that cannot be read: no byte and a closed connection, or code 11."""
 
 
 class Register:
@@ -50,7 +64,7 @@ class Register:
 
     A lost link, an overdue or a refused answer leaves the document
     in the queue; it is sent again, the same bytes, after a pause that doubles up to `reconnect_max_s`. At most one
-    message is under way.
+    message is under way. While `online` is not set the register has no network.
     """
 
     def __init__(
@@ -62,6 +76,7 @@ class Register:
         tally: Tally,
         clock: Clock,
         connecting: asyncio.Semaphore,
+        online: asyncio.Event,
         recorder: Recorder | None = None,
         lose_probability: float = 0.0,
     ) -> None:
@@ -71,6 +86,7 @@ class Register:
         self._tally = tally
         self._clock = clock
         self._connecting = connecting
+        self._online = online
         self._recorder = recorder
         self._lose_probability = lose_probability
         self._dice = Dice("register", till.fn.number)
@@ -84,10 +100,28 @@ class Register:
 
         `due_at_s` (monotonic) is when the document should have gone; the latency counts from there, so that a
         stalled operator cannot hide behind documents that were never sent in time. Raises RegisterStuck when the
-        drive refuses the answers time after time.
+        drive refuses the answers time after time, QueueHeld when nobody can read the document, CutOff without network.
         """
-        if (document := self.till.fn.oldest) is not None:
-            await self._deliver(document, due_at_s)
+        if (document := self.till.fn.oldest) is None:
+            return
+        if document.fd in self.till.broken and self._endpoint.unreadable == "close":
+            await self._offer_unreadable(document)
+        await self._deliver(document, due_at_s)
+
+    async def send_newest(self) -> Confirmed | None:
+        """Sends the newest document before the older ones, as a faulty transport program does.
+
+        The operator's answer is checked like any other, and lost: a drive takes no confirmation but that of its oldest
+        document (26h, reason 3). None when there is nothing to send or no usable answer came.
+        """
+        if (document := self.till.fn.newest) is None:
+            return None
+        try:
+            confirmed, _ = await self._ask(await self._usable_link(document), document, None)
+        except (LinkLost, OSError, TimeoutError):
+            self.close()
+            return None
+        return confirmed
 
     def close(self) -> None:
         """Closes the connection if there is one."""
@@ -100,6 +134,8 @@ class Register:
         first_sent_s = due_at_s
         sent_times = refused = 0
         while True:
+            if not self._online.is_set():
+                raise CutOff("the network is down")
             try:
                 link = await self._usable_link(document)
                 first_sent_s = time.monotonic() if first_sent_s is None else first_sent_s
@@ -126,19 +162,53 @@ class Register:
             self._accept(document, confirmed, time.monotonic() - first_sent_s, sent_times)
             return
 
+    async def _offer_unreadable(self, document: QueuedDocument) -> None:
+        """Sends a document that nobody can read, and sees to it that each time the connection is closed without a byte.
+
+        Always raises: QueueHeld when that was so, else RegisterStuck.
+        """
+        closed = 0
+        while closed < UNREADABLE_ATTEMPTS:
+            if not self._online.is_set():
+                raise CutOff("the network is down")
+            try:
+                link = await self._usable_link(document)
+            except (LinkLost, OSError, TimeoutError):
+                await self._back_off()
+                continue
+            try:
+                _, answer = await self._exchange(link, document)
+                found = f"{len(answer)} bytes: {answer[:64].hex(' ')}"
+            except AnswerOverdue:
+                found = "no answer, and the connection was kept"
+            except AnswerBroken as broken:
+                found = f"{len(broken.received)} bytes: {broken.received[:64].hex(' ')}"
+            except LinkLost:
+                closed += 1
+                self._tally.resent += closed > 1
+                await self._back_off()
+                continue
+            self._report((self._mismatch(document, Rule.UNREADABLE, "ответ / answer", found, "closed, no byte"),))
+            raise RegisterStuck(f"FN {self.till.fn.number}: FD {document.fd} cannot be read and was answered")
+        self._tally.unreadable += 1
+        raise QueueHeld(f"FN {self.till.fn.number}: FD {document.fd} cannot be read")
+
+    async def _exchange(self, link: Link, document: QueuedDocument) -> tuple[bytes, bytes]:
+        return await link.exchange(
+            document.container,
+            version=self._version,
+            fn=self.till.fn.number,
+            crc_mode=self._habit.crc_mode,
+            timeout_s=self._endpoint.answer_timeout_s,
+            write_bytes=self._habit.write_bytes,
+        )
+
     async def _ask(
         self, link: Link, document: QueuedDocument, earlier: Confirmed | None
     ) -> tuple[Confirmed | None, bool]:
-        fn, habit = self.till.fn, self._habit
+        habit = self._habit
         try:
-            request_header, answer = await link.exchange(
-                document.container,
-                version=self._version,
-                fn=fn.number,
-                crc_mode=habit.crc_mode,
-                timeout_s=self._endpoint.answer_timeout_s,
-                write_bytes=habit.write_bytes,
-            )
+            request_header, answer = await self._exchange(link, document)
         except AnswerOverdue:
             self._tally.overdue += 1
             raise LinkLost("overdue") from None
@@ -157,12 +227,13 @@ class Register:
 
     def _expectation(self, request_header: bytes, document: QueuedDocument, earlier: Confirmed | None) -> Expectation:
         previous = self._previous
+        codes = self._endpoint.response_codes
         return Expectation(
             request_header=request_header,
             fn=self.till.fn.number,
             fd=document.fd,
             bits_1206_allowed=self.till.fn.ffd.keeps_counters,
-            response_codes=self._endpoint.response_codes,
+            response_codes=frozenset((CODE_UNREADABLE,)) if document.fd in self.till.broken else codes,
             operator_inn=self._endpoint.operator_inn or (previous.operator_inn if previous is not None else None),
             clock_tolerance=self._endpoint.clock_tolerance,
             earlier=earlier,
@@ -225,6 +296,8 @@ class Register:
                 )
             )
         fn.confirm(confirmed.fd, operator_message=confirmed.operator_message)
+        if document.fd in self.till.broken:
+            tally.unreadable += 1
         tally.confirmed[document.code] += 1
         tally.response_codes[confirmed.response_code] += 1
         tally.latency.add(latency_s)

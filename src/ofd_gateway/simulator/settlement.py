@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from ofd_gateway.simulator.fields import kopecks, tlv, u8, u32
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
 
 class OperationType(IntEnum):
@@ -111,6 +111,18 @@ class Counters:
         ]
         parts.append(tlv(1133, u32(1144, corrections) + b"".join(nested)))
         return tlv(tag, b"".join(parts))
+
+
+def unsent_totals(settlements: Iterable[Settlement]) -> bytes:
+    """The counts of unconfirmed receipts and corrections (1158): 1144 and a group for each kind of settlement."""
+    groups = {operation: _Group() for operation in OperationType}
+    for settlement in settlements:
+        groups[settlement.operation].add(settlement)
+    parts = [u32(1144, sum(group.count for group in groups.values()))]
+    parts += [
+        tlv(_CORRECTION_TAGS[operation], group.fields(vat=False)) for operation, group in groups.items() if group.count
+    ]
+    return tlv(1158, b"".join(parts))
 
 
 class _Group:

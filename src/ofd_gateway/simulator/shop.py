@@ -9,7 +9,9 @@ from functools import cache
 from ofd_gateway.simulator.catalogue import (
     CASHIERS,
     PLACES,
+    RARE_SHOP_KINDS,
     SHOP_KINDS,
+    AgentKind,
     ItemKind,
     Product,
     ShopKind,
@@ -26,8 +28,15 @@ FNS_SITE = "www.nalog.gov.ru"
 FULL_SETTLEMENT = 4
 PIECE = 0
 KILOGRAM = 11
+BSO_SYSTEM = 1 << 2
+MARKED_GOODS = 1 << 8
 SERVICES_ONLY = 1 << 9
+MARK_CHECKED = 0b1111
+"""2106: checked by the drive and by the register of marks, and right by both."""
+SETTINGS_CHANGED = 4
+OTHER_REASONS = 1 << 31
 GRAMS_DECIMALS = 3
+_USUAL_IN_TURN = 5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,10 +53,15 @@ class Receipt:
 
     settlement: Settlement
     fields: bytes
+    has_contact: bool = False
+    """The buyer left an address or a telephone number (1008)."""
 
 
 class Shop:
-    """One shop with one register; the same seed and index give the same shop and the same sequence of receipts."""
+    """One shop with one register; the same seed and index give the same shop and the same sequence of receipts.
+
+    `kind`, `place` (address, offset from UTC in hours) and `user_name` are drawn unless they are given.
+    """
 
     __slots__ = (
         "_cashier_fields",
@@ -63,14 +77,27 @@ class Shop:
         "utc_offset",
     )
 
-    def __init__(self, identity: Identity, *, ffd: Ffd, operator: Operator, seed: int, index: int) -> None:
+    def __init__(
+        self,
+        identity: Identity,
+        *,
+        ffd: Ffd,
+        operator: Operator,
+        seed: int,
+        index: int,
+        kind: ShopKind | None = None,
+        place: tuple[str, int] | None = None,
+        user_name: str | None = None,
+    ) -> None:
         dice = Dice("shop", seed, index)
-        self.kind: ShopKind = dice.pick(SHOP_KINDS)
-        self.address, offset_h = dice.pick(PLACES)
+        drawn = _kind(dice, index)
+        self.kind = kind or drawn
+        drawn_place = dice.pick(PLACES)
+        self.address, offset_h = place or drawn_place
         self.utc_offset = timedelta(hours=offset_h)
         number = dice.between(1, 999)
         owner = "ООО" if len(identity.user_inn) == 10 else "ИП"
-        self.user_name = f'{owner} "{self.kind.label} {number}"'
+        self.user_name = user_name or f'{owner} "{self.kind.label} {number}"'
         first = dice.below(len(CASHIERS))
         self._identity = identity
         self._ffd = ffd
@@ -96,14 +123,23 @@ class Shop:
             u8(1056, 0),
             *self._cashier_fields[0],
         ]
+        services_only, bso = self.kind.services_only, self.kind.issues_bso
+        if self._ffd is not Ffd.V1_2 and self.kind.agents and self._ffd.names_its_version:
+            parts.append(u8(1057, self.kind.agents))
         if self._ffd is Ffd.V1_2:
-            parts.append(u32(1290, SERVICES_ONLY if self._sells_services else 0))
+            usage = BSO_SYSTEM * bso | SERVICES_ONLY * services_only | MARKED_GOODS * self.kind.sells_marked
+            parts.append(u32(1290, usage))
         else:
-            parts += [u8(1108, 0), u8(1109, int(self._sells_services)), u8(1110, 0)]
+            parts += [u8(1108, 0), u8(1109, int(services_only)), u8(1110, int(bso))]
             if self._ffd.names_its_version:
                 parts += [u8(1193, 0), u8(1126, 0), u8(1207, 0), u8(1221, 0)]
         parts += self._versions()
         return b"".join(parts)
+
+    def registration_changed_fields(self) -> bytes:
+        """Report of changed parameters of registration (изменение параметров регистрации): settings of the register."""
+        reason = u32(1205, OTHER_REASONS) if self._ffd.keeps_counters else u8(1101, SETTINGS_CHANGED)
+        return self.registration_fields() + reason
 
     def shift_opened_fields(self) -> bytes:
         """Report of an opened shift (отчёт об открытии смены)."""
@@ -135,10 +171,11 @@ class Shop:
             total_kopecks += sum_kopecks
             vat[rate] = vat.get(rate, 0) + rate.included_kopecks(sum_kopecks)
         refund = dice.chance(1 / 40)
-        settlement = self._pay(OperationType.INCOME_RETURN if refund else OperationType.INCOME, total_kopecks, vat)
+        settlement = self._pay(self._operation(refund=refund), total_kopecks, vat)
         parts = [u8(1055, self.kind.taxation), *dice.pick(self._cashier_fields), *items, *self._place, self._fns_site]
-        parts += self._buyer()
-        return Receipt(settlement=settlement, fields=b"".join(parts))
+        buyer, has_contact = self._buyer()
+        parts += buyer
+        return Receipt(settlement=settlement, fields=b"".join(parts), has_contact=has_contact)
 
     def next_correction(self, issued_at_local: datetime) -> Receipt:
         """A correction (чек коррекции) of the shop's own accord: a cash receipt forgotten some days ago."""
@@ -147,7 +184,7 @@ class Shop:
         rate = _rate(product.vat, issued_at_local.date(), self._ffd)
         item, total_kopecks = self._item(product, rate)
         settlement = Settlement(
-            operation=OperationType.INCOME,
+            operation=self._operation(refund=False),
             total_kopecks=total_kopecks,
             cash_kopecks=total_kopecks,
             vat_kopecks={rate: rate.included_kopecks(total_kopecks)},
@@ -164,9 +201,10 @@ class Shop:
         parts.append(tlv(1174, b"".join(base)))
         return Receipt(settlement=settlement, fields=b"".join(parts))
 
-    @property
-    def _sells_services(self) -> bool:
-        return all(product.kind is ItemKind.SERVICE for product in self.kind.products)
+    def _operation(self, *, refund: bool) -> OperationType:
+        if self.kind.buys:
+            return OperationType.OUTLAY_RETURN if refund else OperationType.OUTLAY
+        return OperationType.INCOME_RETURN if refund else OperationType.INCOME
 
     def _cashier(self, name: str) -> tuple[bytes, ...]:
         if self._ffd is Ffd.V1_0:
@@ -189,12 +227,25 @@ class Shop:
             pieces = 1 if dice.chance(0.8) else dice.between(2, 5)
             amount = quantity(1023, pieces)
             sum_kopecks = price_kopecks * pieces
+        if product.marked and self._ffd.names_its_version:
+            amount, sum_kopecks = quantity(1023, 1), price_kopecks
         name, signs = _constant_fields(product, self._ffd)
         parts = [name, kopecks(1079, price_kopecks), amount, kopecks(1043, sum_kopecks), u8(1199, rate)]
         if self._ffd.names_its_version and rate is not VatRate.NO_VAT:
             parts.append(kopecks(1200, rate.included_kopecks(sum_kopecks)))
         parts.append(signs)
+        if product.marked and self._ffd.names_its_version:
+            parts.append(self._mark())
+        if product.agent is not None and self._ffd.names_its_version:
+            parts.append(_agent_fields(product.agent))
         return tlv(1059, b"".join(parts)), sum_kopecks
+
+    def _mark(self) -> bytes:
+        """The code of the mark on one piece: 1163 {1305} in FFD 1.2, 1162 before it."""
+        gtin, serial = f"046{self._dice.digits(11)}", self._dice.digits(13)
+        if self._ffd is Ffd.V1_2:
+            return tlv(1163, text(1305, f"01{gtin}21{serial}")) + u8(2102, 0) + u8(2106, MARK_CHECKED)
+        return tlv(1162, b"\x44\x4d" + int(gtin).to_bytes(6, "big") + serial.encode())
 
     def _pay(self, operation: OperationType, total_kopecks: int, vat: dict[VatRate, int]) -> Settlement:
         dice = self._dice
@@ -210,16 +261,28 @@ class Shop:
             vat_kopecks=vat,
         )
 
-    def _buyer(self) -> list[bytes]:
+    def _buyer(self) -> tuple[list[bytes], bool]:
         dice = self._dice
         parts: list[bytes] = []
-        if dice.chance(0.1):
-            contact = f"+7999{dice.digits(7)}" if dice.chance(0.5) else f"buyer{dice.digits(4)}@example.com"
+        has_contact = dice.chance(0.1)
+        if has_contact:
+            contact = (
+                f"+7999{dice.digits(7)}"
+                if dice.chance(0.5)
+                else f"buyer{dice.digits(4)}@example.{'org' if dice.chance(0.3) else 'com'}"
+            )
             parts += [text(1008, contact), text(1117, "receipts@example.com")]
         if dice.chance(0.02) and self._ffd.names_its_version:
             buyer = text(1227, 'ООО "Покупатель"') + padded(1228, company_inn("77" + dice.digits(7)), INN_BYTES)
             parts.append(tlv(1256, buyer) if self._ffd is Ffd.V1_2 else buyer)
-        return parts
+        return parts, has_contact
+
+
+def _kind(dice: Dice, index: int) -> ShopKind:
+    """Five shops of the usual kinds, then one of each rare kind, and so on: eight registers show everything."""
+    usual = dice.pick(SHOP_KINDS)
+    turn = index % (_USUAL_IN_TURN + len(RARE_SHOP_KINDS)) - _USUAL_IN_TURN
+    return usual if turn < 0 else RARE_SHOP_KINDS[turn]
 
 
 @cache
@@ -228,10 +291,21 @@ def _constant_fields(product: Product, ffd: Ffd) -> tuple[bytes, bytes]:
     name = text(1030, product.name)
     if not ffd.names_its_version:
         return name, b""
-    signs = u8(1214, FULL_SETTLEMENT) + u8(1212, product.kind)
+    marked = product.marked and ffd is Ffd.V1_2
+    signs = u8(1214, FULL_SETTLEMENT) + u8(1212, ItemKind.MARKED if marked else product.kind)
     if ffd is Ffd.V1_2:
         return name, signs + u8(2108, KILOGRAM if product.weighed else PIECE)
     return name, signs + text(1197, "кг" if product.weighed else "шт")
+
+
+@cache
+def _agent_fields(kind: AgentKind) -> bytes:
+    """Who is behind an item that is sold for another: 1222, 1223 of a payment agent, 1224 and 1226 of the supplier."""
+    supplier = tlv(1224, text(1171, "+78005550199") + text(1225, 'ООО "Поставщик"'))
+    parts = [u8(1222, kind), supplier, padded(1226, company_inn("770000001"), INN_BYTES)]
+    if kind & AgentKind.PAYMENT_AGENT:
+        parts.append(tlv(1223, text(1073, "+78005550100") + text(1074, "+78005550101")))
+    return b"".join(parts)
 
 
 def _rate(group: VatGroup, day: date, ffd: Ffd) -> VatRate:

@@ -29,11 +29,22 @@ class Tally:
         self.mismatch_count = 0
         self.mismatches: list[Mismatch] = []
         self.stuck_registers = 0
+        self.held_registers = 0
+        """Registers whose queue stands still behind a document nobody can read, as it should."""
+        self.unreadable = 0
+        """Such documents, each of which got the reaction that was expected."""
+        self.missed = 0
+        """Documents that were due and that no register was free to send before the end."""
 
     @property
     def confirmed_count(self) -> int:
         """Documents confirmed, each once."""
         return sum(self.confirmed.values())
+
+    @property
+    def receipt_count(self) -> int:
+        """Receipts and corrections of every kind among them."""
+        return sum(count for code, count in self.confirmed.items() if code.is_receipt)
 
     def report(self, mismatch: Mismatch) -> None:
         """One more mismatch; the first hundred are kept whole, the others counted."""

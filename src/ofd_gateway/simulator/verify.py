@@ -49,6 +49,7 @@ class Rule(Enum):
     SAME_AGAIN = "повтор подтверждается теми же 1022, 1078 и ФПП / a resend gets the same 1022, 1078 and trailer"
     NEW_SIGN = "признаки разных документов различны / signs of different documents differ"
     ONE_SEGMENT = "ответ приходит одной записью / the answer comes in one write"
+    UNREADABLE = "нечитаемый документ / what is done with a document that cannot be read"
     EXCHANGE = "обмен по протоколу / the exchange keeps the protocol"
 
     @property

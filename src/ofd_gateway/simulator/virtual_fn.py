@@ -5,16 +5,13 @@ from __future__ import annotations
 from collections import deque
 from datetime import datetime, timedelta
 from enum import IntEnum
-from hashlib import blake2b
 
-from ofd_gateway.protocol import FROM_FN, build_container
 from ofd_gateway.simulator.fields import (
     FN_BYTES,
     INN_BYTES,
     REGISTRATION_NUMBER_BYTES,
     local_time,
     padded,
-    tlv,
     u8,
     u16,
     u32,
@@ -22,7 +19,8 @@ from ofd_gateway.simulator.fields import (
 from ofd_gateway.simulator.fn_document import DocumentCode, QueuedDocument
 from ofd_gateway.simulator.formats import Ffd
 from ofd_gateway.simulator.refusal import FnRefused, Refusal
-from ofd_gateway.simulator.settlement import Counters, Settlement
+from ofd_gateway.simulator.sealing import seal
+from ofd_gateway.simulator.settlement import Counters, Settlement, unsent_totals
 
 SHIFT_LIMIT = timedelta(hours=24)
 QUEUE_LIMIT = timedelta(days=30)
@@ -30,6 +28,8 @@ OPERATOR_TIMEOUT = timedelta(days=2)
 FIELDS_LIMIT_BYTES = 30 * 1024
 CLOSING_DOCUMENTS = 2
 """Room the archive keeps for the closing of the shift and of itself."""
+DEFAULT_KEY_DAYS = 410
+DEFAULT_CAPACITY_DOCUMENTS = 250_000
 
 
 class Phase(IntEnum):
@@ -74,7 +74,13 @@ class VirtualFn:
     )
 
     def __init__(
-        self, *, number: str, key: bytes, ffd: Ffd, key_days: int = 410, capacity_documents: int = 250_000
+        self,
+        *,
+        number: str,
+        key: bytes,
+        ffd: Ffd,
+        key_days: int = DEFAULT_KEY_DAYS,
+        capacity_documents: int = DEFAULT_CAPACITY_DOCUMENTS,
     ) -> None:
         if len(number) != FN_BYTES or not (number.isascii() and number.isdigit()):
             raise ValueError(f"an FN number (номер ФН) has 16 digits, {number!r} has not")
@@ -104,6 +110,11 @@ class VirtualFn:
         return self._queue[0] if self._queue else None
 
     @property
+    def newest(self) -> QueuedDocument | None:
+        """The document issued last, if it waits for a confirmation."""
+        return self._queue[-1] if self._queue else None
+
+    @property
     def unconfirmed_count(self) -> int:
         """Documents without a confirmation (непереданные ФД)."""
         return len(self._queue)
@@ -112,6 +123,15 @@ class VirtualFn:
     def shift_open(self) -> bool:
         """Whether receipts can be issued."""
         return self._shift_opened_at_local is not None
+
+    @property
+    def fill_percent(self) -> float:
+        """How full the archive is: documents issued against its capacity (заполненность ФН)."""
+        return 100 * self.last_fd / self._capacity_documents
+
+    def blocked(self, at_local: datetime) -> bool:
+        """Whether the oldest unconfirmed document is older than 30 days, so that the drive refuses everything (15h)."""
+        return bool(self._queue) and at_local - self._queue[0].issued_at_local > QUEUE_LIMIT
 
     def key_days_left(self, at_local: datetime) -> int:
         """Days the keys still live (ресурс ключей, 1213); the whole life before registration, never below zero."""
@@ -154,9 +174,18 @@ class VirtualFn:
         return self._issue(DocumentCode.SHIFT_OPENED, own, fields, issued_at_local)
 
     def issue_receipt(
-        self, settlement: Settlement, *, fields: bytes, issued_at_local: datetime, correction: bool = False
+        self,
+        settlement: Settlement,
+        *,
+        fields: bytes,
+        issued_at_local: datetime,
+        correction: bool = False,
+        bso: bool = False,
     ) -> QueuedDocument:
-        """A receipt (чек) or a correction (чек коррекции): only in an open shift that is younger than 24 hours."""
+        """A receipt (чек) or a correction (чек коррекции): only in an open shift that is younger than 24 hours.
+
+        `bso` makes it a form of strict accounting (БСО) of a shop that sells services.
+        """
         self._require_fiscal(fields, issued_at_local)
         self._require_open_shift(issued_at_local)
         self._require_connection(issued_at_local)
@@ -165,8 +194,7 @@ class VirtualFn:
         self._shift.add(settlement, correction=correction)
         self._life.add(settlement, correction=correction)
         own = u32(1038, self.shift_number) + u32(1042, self.receipt_number) + settlement.fields()
-        code = DocumentCode.CORRECTION if correction else DocumentCode.RECEIPT
-        return self._issue(code, own, fields, issued_at_local)
+        return self._issue(_RECEIPT_CODES[bso, correction], own, fields, issued_at_local, settlement)
 
     def report_state(self, *, fields: bytes, issued_at_local: datetime) -> QueuedDocument:
         """The report of the present state (отчёт о текущем состоянии расчётов)."""
@@ -179,7 +207,10 @@ class VirtualFn:
             own += u32(1116, self._queue[0].fd)
         if self.ffd is Ffd.V1_2:
             own += self._key_field(issued_at_local)
-        return self._issue(DocumentCode.STATE_REPORT, own + self._life_counters(), fields, issued_at_local)
+        own += self._life_counters()
+        if self._queue and self.ffd.keeps_counters:
+            own += unsent_totals(document.settlement for document in self._queue if document.settlement is not None)
+        return self._issue(DocumentCode.STATE_REPORT, own, fields, issued_at_local)
 
     def close_shift(self, *, fields: bytes, issued_at_local: datetime) -> QueuedDocument:
         """The report of a closed shift (отчёт о закрытии смены) with the counts of the shift."""
@@ -259,7 +290,7 @@ class VirtualFn:
             raise FnRefused(Refusal.KEYS_EXPIRED, "close the archive (исчерпан ресурс ключей, закройте архив ФН)")
 
     def _require_connection(self, at_local: datetime) -> None:
-        if self._queue and at_local - self._queue[0].issued_at_local > QUEUE_LIMIT:
+        if self.blocked(at_local):
             raise FnRefused(Refusal.UNSENT_FOR_30_DAYS, "send the queue to the operator (передайте ФД оператору)")
 
     def _warnings(self, at_local: datetime) -> bytes:
@@ -290,14 +321,32 @@ class VirtualFn:
     def _life_counters(self) -> bytes:
         return self._life.fields(1157) if self.ffd.keeps_counters else b""
 
-    def _issue(self, code: DocumentCode, own: bytes, fields: bytes, issued_at_local: datetime) -> QueuedDocument:
+    def _issue(
+        self,
+        code: DocumentCode,
+        own: bytes,
+        fields: bytes,
+        issued_at_local: datetime,
+        settlement: Settlement | None = None,
+    ) -> QueuedDocument:
         fd = self.last_fd + 1
+        head = self._head(code, fd, issued_at_local)
+        container = seal(code, fn=self.number, fd=fd, key=self._key, head=head, rest=own + fields)
+        document = QueuedDocument(
+            fd=fd, code=code, issued_at_local=issued_at_local, container=container, settlement=settlement
+        )
+        self.last_fd = fd
+        self._last_issued_at_local = issued_at_local
+        self._queue.append(document)
+        return document
+
+    def _head(self, code: DocumentCode, fd: int, issued_at_local: datetime) -> bytes:
         versions = b""
         if self.ffd.names_its_version:
             versions = u8(1209, self.ffd.version_number)
             if code in (DocumentCode.REGISTRATION, DocumentCode.REGISTRATION_CHANGED):
                 versions += u8(1190, self.ffd.version_number)
-        head = b"".join(
+        return b"".join(
             (
                 versions,
                 padded(1041, self.number, FN_BYTES),
@@ -307,26 +356,14 @@ class VirtualFn:
                 local_time(1012, issued_at_local),
             )
         )
-        fiscal_sign = b"\x21\x04" + self._digest(b"fiscal", head + own + fields, 4)
-        body = tlv(code, head + tlv(1077, fiscal_sign) + own + fields)
-        nonce = self._digest(b"nonce", fd.to_bytes(4, "big"), 5) + fd.to_bytes(3, "big")
-        container = build_container(
-            kind=FROM_FN,
-            document_code=code,
-            fn=self.number,
-            fd=fd,
-            nonce=nonce,
-            body=body,
-            trailer=b"\x81\x06" + self._digest(b"message", nonce + body, 6) + b"\x00\x00",
-        )
-        document = QueuedDocument(fd=fd, code=code, issued_at_local=issued_at_local, container=container)
-        self.last_fd = fd
-        self._last_issued_at_local = issued_at_local
-        self._queue.append(document)
-        return document
 
-    def _digest(self, purpose: bytes, data: bytes, length: int) -> bytes:
-        return blake2b(data, digest_size=length, key=self._key, person=purpose).digest()
+
+_RECEIPT_CODES = {
+    (False, False): DocumentCode.RECEIPT,
+    (False, True): DocumentCode.CORRECTION,
+    (True, False): DocumentCode.BSO,
+    (True, True): DocumentCode.BSO_CORRECTION,
+}
 
 
 def _require_length(fields: bytes) -> None:

@@ -1,5 +1,10 @@
 """PostgreSQL: the embedded server, migrations, and the only SQL of the project."""
 
+from ofd_gateway.storage.buyer_archive import BuyerArchive, BuyerMessage
+from ofd_gateway.storage.buyer_erasure import BuyerErasure
+from ofd_gateway.storage.buyer_mail import BuyerMailStore
+from ofd_gateway.storage.buyer_queue import BuyerQueue
+from ofd_gateway.storage.buyer_sms import SmsStore
 from ofd_gateway.storage.command import dsn_for_command, open_for_command
 from ofd_gateway.storage.commit import Outboxes, Watching
 from ofd_gateway.storage.customers import Customer, CustomerBook
@@ -20,6 +25,8 @@ from ofd_gateway.storage.errors import (
 from ofd_gateway.storage.faults import FaultBook, FaultRecord, FaultsOff, FaultUnknown
 from ofd_gateway.storage.feed import BEGINNING, Feed
 from ofd_gateway.storage.feed_cursor import Cursor, CursorUnreadable, FeedKey, Horizon, read_cursor, spell_cursor
+from ofd_gateway.storage.fns_endpoint import FnsEndpoint
+from ofd_gateway.storage.fns_outbox import FnsOutbox
 from ofd_gateway.storage.letter_groups import LetterPlanner, OperatorRecipient
 from ofd_gateway.storage.letters import LetterStore
 from ofd_gateway.storage.migrations import migrate
@@ -32,6 +39,11 @@ __all__ = [
     "BEGINNING",
     "CONNECTION_ERRORS",
     "ArrivalKey",
+    "BuyerArchive",
+    "BuyerErasure",
+    "BuyerMailStore",
+    "BuyerMessage",
+    "BuyerQueue",
     "Cursor",
     "CursorUnreadable",
     "Customer",
@@ -52,6 +64,8 @@ __all__ = [
     "FaultsOff",
     "Feed",
     "FeedKey",
+    "FnsEndpoint",
+    "FnsOutbox",
     "Horizon",
     "LetterPlanner",
     "LetterStore",
@@ -67,6 +81,7 @@ __all__ = [
     "RegisterSettings",
     "SchemaMismatch",
     "ServiceRuns",
+    "SmsStore",
     "StoreFailed",
     "StoredReceipt",
     "Watching",

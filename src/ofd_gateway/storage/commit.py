@@ -147,24 +147,24 @@ class CommitConnection:
         watched = watches.columns()
         if watched is None or decided.quarantined:
             return None
-        written_by = [known[state.fn].written_by for state in decided.states]
+        changed = sorted(decided.states, key=lambda state: state.fn)
         work.sent = True
         try:
             rows = await connection.fetch(
                 self._statements.write_unchanged,
                 *_columns(decided.documents)[: self._statements.columns],
-                *_state_columns(decided.states),
-                written_by,
+                *_state_columns(changed),
+                [known[state.fn].written_by for state in changed],
                 *watched,
                 watches.writers(watched[0]),
-                len(decided.states),
+                len(changed),
                 len(watched[0]),
             )
         except (asyncpg.DivisionByZeroError, asyncpg.UniqueViolationError):
             work.sent = False
             fns = list(known)
-            changed = await connection.fetch(CHANGED_STATES, fns, [known[fn].written_by for fn in fns])
-            self._memory.mistrust(row[0] for row in changed)
+            others = await connection.fetch(CHANGED_STATES, fns, [known[fn].written_by for fn in fns])
+            self._memory.mistrust(row[0] for row in others)
             return None
         self._memory.keep(decided.states, watches.written(), rows[0][0])
         return decided, watches.failures()

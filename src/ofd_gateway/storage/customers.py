@@ -23,18 +23,18 @@ __all__ = ["Customer", "CustomerBook", "CustomerExists"]
 
 _COLUMNS: Final = (
     "inn, name, emails, notify, locale, timezone, parameters::text AS parameters, tell_resolved, quiet_hours, "
-    "created_at, changed_at"
+    "receipts, created_at, changed_at"
 )
 _ADD: Final = """
 INSERT INTO customers (inn, name, emails, notify, locale, timezone, parameters, tell_resolved, quiet_hours,
-                       created_at, changed_at)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) ON CONFLICT DO NOTHING
+                       receipts, created_at, changed_at)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) ON CONFLICT DO NOTHING
 """
 _GET: Final = f"SELECT {_COLUMNS} FROM customers WHERE inn = $1"  # noqa: S608  constants
 _LIST: Final = f"SELECT {_COLUMNS} FROM customers ORDER BY inn"  # noqa: S608  constants
 _CHANGE: Final = """
 UPDATE customers SET name = $2, emails = $3, notify = $4, locale = $5, timezone = $6, parameters = $7,
-    tell_resolved = $8, quiet_hours = $9, changed_at = $10
+    tell_resolved = $8, quiet_hours = $9, receipts = $10, changed_at = $11
 WHERE inn = $1
 """
 _LOOK_AT_ALL: Final = """
@@ -47,7 +47,7 @@ WHERE subject IN (SELECT subject FROM watches WHERE customer_inn = $1 ORDER BY s
 class Customer(msgspec.Struct, frozen=True, kw_only=True):
     """One customer. `parameters` are its own thresholds as `parameters.customise` takes them, `notify` types.
 
-    `quiet_hours` is written `22:00-08:00`, by the customer's clock.
+    `quiet_hours` is written `22:00-08:00`, by the customer's clock. `receipts` are the ways to its buyers.
     """
 
     inn: str
@@ -61,6 +61,7 @@ class Customer(msgspec.Struct, frozen=True, kw_only=True):
     quiet_hours: str | None
     created_at: datetime
     changed_at: datetime
+    receipts: tuple[str, ...] = ("email", "sms")
 
 
 class CustomerExists(OfdGatewayError):
@@ -125,6 +126,7 @@ def _values(customer: Customer) -> tuple[Any, ...]:
         msgspec.json.encode(customer.parameters).decode(),
         customer.tell_resolved,
         customer.quiet_hours,
+        list(customer.receipts),
     )
 
 
@@ -135,6 +137,7 @@ def _customer(row: Any) -> Customer:
             **values,
             "emails": tuple(values["emails"]),
             "notify": tuple(values["notify"]),
+            "receipts": tuple(values["receipts"]),
             "parameters": msgspec.json.decode(values["parameters"]),
         }
     )

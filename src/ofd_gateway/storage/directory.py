@@ -11,18 +11,21 @@ import structlog
 
 from ofd_gateway.alerts import ParameterError, Parameters, customise
 from ofd_gateway.alerts.notices import NoticeParameters
+from ofd_gateway.clock import real_s
 from ofd_gateway.storage.database import CONNECTION_ERRORS
 from ofd_gateway.storage.service_runs import gaps
 
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from ofd_gateway.clock import Clock
     from ofd_gateway.storage.database import Database
     from ofd_gateway.storage.migrations import Connection
 
 __all__ = ["Directory"]
 
 _POLL_S: Final = 1.0
+_SHORTEST_POLL_S: Final = 0.05
 
 _VERSION: Final = "SELECT version, coalesce((SELECT max(id) FROM service_runs), 0) AS run FROM directory"
 _CUSTOMERS: Final = """
@@ -88,10 +91,11 @@ class Directory:
         self._own = own
         self._version = (version, run)
 
-    async def keep_fresh(self, database: Database) -> None:
+    async def keep_fresh(self, database: Database, clock: Clock) -> None:
         """Refreshes every second until cancelled; while the database does not answer all stays as it was."""
+        poll_s = real_s(clock, _POLL_S, at_least_s=_SHORTEST_POLL_S)
         while True:
-            await asyncio.sleep(_POLL_S)
+            await asyncio.sleep(poll_s)
             try:
                 async with database.acquire() as connection:
                     await self.refresh(connection)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import msgspec
 
+from ofd_gateway.storage import document_queries as queries
 from ofd_gateway.storage.commit import NO_OUTBOXES, CommitConnection, Outboxes
 
 if TYPE_CHECKING:
@@ -16,46 +17,13 @@ if TYPE_CHECKING:
     from ofd_gateway.ledger import Arrival, BatchDecision, Ledger, QuarantineRow
     from ofd_gateway.storage.commit import Watching
     from ofd_gateway.storage.database import Database
+    from ofd_gateway.storage.document_queries import FnsFilter
 
-__all__ = ["COLUMNS", "ArrivalKey", "DocumentRecord", "DocumentStore", "QuarantineRecord"]
+__all__ = ["ArrivalKey", "DocumentRecord", "DocumentStore", "QuarantineRecord"]
 
 _STATEMENT_TIMEOUT_S: Final = 10.0
 _PREFETCH: Final = 500
 
-COLUMNS: Final = """
-SELECT fn, generation, fd, document_code, ffd, response_code, operator_message, received_at, issued_at_local,
-       registration_number, user_inn, shift_number, receipt_number, total_kopecks, fiscal_sign, peer, session_version,
-       message_sign, operator_sign, trailer, violations::text AS violations, container
-FROM documents
-"""
-_LIST_ALL: Final = (
-    COLUMNS
-    + """
-WHERE ($1::text IS NULL OR fn = $1) AND ($2::smallint[] IS NULL OR document_code = ANY($2))
-  AND ($3::timestamptz IS NULL OR received_at >= $3)
-ORDER BY received_at, fn, generation, fd
-"""
-)
-_LIST_LATEST: Final = (
-    COLUMNS
-    + """
-WHERE ($1::text IS NULL OR fn = $1) AND ($2::smallint[] IS NULL OR document_code = ANY($2))
-  AND ($3::timestamptz IS NULL OR received_at >= $3)
-ORDER BY received_at DESC, fn DESC, generation DESC, fd DESC
-LIMIT $4
-"""
-)
-_GET: Final = (
-    COLUMNS + "WHERE fn = $1 AND fd = $2 AND ($3::int IS NULL OR generation = $3) ORDER BY generation DESC LIMIT 1"
-)
-_PAGE: Final = (
-    COLUMNS
-    + """
-WHERE ($1::text IS NULL OR fn = $1) AND ($2::smallint[] IS NULL OR document_code = ANY($2))
-  AND received_at >= $3 AND (received_at, fn, generation, fd) > ($3, $4, $5, $6)
-ORDER BY received_at, fn, generation, fd LIMIT $7
-"""
-)
 _IS_KNOWN: Final = """
 SELECT EXISTS (SELECT 1 FROM fn_states WHERE fn = $1)
     OR EXISTS (SELECT 1 FROM fn_states WHERE registration_number = $2)
@@ -70,7 +38,11 @@ ORDER BY received_at DESC, id DESC LIMIT $4
 
 
 class DocumentRecord(msgspec.Struct, frozen=True, kw_only=True):
-    """A stored document as readers want it; `violations` is the JSON list that the checks gave, or None."""
+    """A stored document as readers want it; `violations` is the JSON list that the checks gave, or None.
+
+    `fns` is how it stands with the tax service, None: it does not wait and was never answered, or nobody asked.
+    `fns_text` is what the tax service said of it or, while it waits, the trouble of the last attempt.
+    """
 
     fn: str
     generation: int
@@ -94,6 +66,11 @@ class DocumentRecord(msgspec.Struct, frozen=True, kw_only=True):
     trailer: bytes
     violations: str | None
     container: bytes
+    fns: str | None = None
+    fns_code: int | None = None
+    fns_text: str = ""
+    fns_at: datetime | None = None
+    fns_attempts: int | None = None
 
 
 class QuarantineRecord(msgspec.Struct, frozen=True, kw_only=True):
@@ -163,16 +140,22 @@ class DocumentStore:
         fn: str | None = None,
         codes: Sequence[int] | None = None,
         since: datetime | None = None,
+        fns: FnsFilter | None = None,
         limit: int = 100,
     ) -> AsyncGenerator[DocumentRecord, None]:
         """Documents in the order of arrival; with a limit the latest of them, 0 for all."""
-        filters = (fn, None if codes is None else list(codes), since)
+        filters: list[Any] = [fn, None if codes is None else list(codes), since]
+        latest, everything = queries.LIST_LATEST, queries.LIST_ALL
         async with self._database.reading() as connection, connection.transaction(readonly=True):
+            if fns is not None:
+                filters.append(fns)
+                is_many = fns == "queued" and await connection.fetchval(queries.ARE_MANY_QUEUED)
+                latest, everything = queries.standing(fns, is_many=bool(is_many))
             if limit:
-                for row in reversed(await connection.fetch(_LIST_LATEST, *filters, limit)):
+                for row in reversed(await connection.fetch(latest, *filters, limit)):
                     yield DocumentRecord(**dict(row))
                 return
-            async for row in connection.cursor(_LIST_ALL, *filters, prefetch=_PREFETCH):
+            async for row in connection.cursor(everything, *filters, prefetch=_PREFETCH):
                 yield DocumentRecord(**dict(row))
 
     async def page(
@@ -181,13 +164,13 @@ class DocumentStore:
         """The first documents after that place, in the order of arrival; fewer than `limit` are all."""
         codes = None if codes is None else list(codes)
         async with self._database.reading() as connection:
-            rows = await connection.fetch(_PAGE, fn, codes, *after, limit)
+            rows = await connection.fetch(queries.PAGE, fn, codes, *after, limit)
         return [DocumentRecord(**dict(row)) for row in rows]
 
     async def get(self, fn: str, fd: int, generation: int | None = None) -> DocumentRecord | None:
         """One document, of the latest generation unless another is named."""
         async with self._database.reading() as connection:
-            row = await connection.fetchrow(_GET, fn, fd, generation)
+            row = await connection.fetchrow(queries.GET, fn, fd, generation)
         return None if row is None else DocumentRecord(**dict(row))
 
     async def list_quarantine(

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from ofd_gateway.storage.documents import COLUMNS, DocumentRecord
+from ofd_gateway.storage.document_queries import COLUMNS
+from ofd_gateway.storage.documents import DocumentRecord
 from ofd_gateway.storage.errors import SchemaMismatch
 from ofd_gateway.storage.feed_cursor import Cursor, CursorUnreadable, FeedKey, Horizon
 
@@ -144,5 +145,5 @@ async def _latest_era(connection: Connection, query: str) -> Any:
 
 def _placed(row: Any) -> tuple[FeedKey, DocumentRecord]:
     values = dict(row)
-    record = DocumentRecord(**{name: values[name] for name in DocumentRecord.__struct_fields__})
+    record = DocumentRecord(**{name: values[name] for name in DocumentRecord.__struct_fields__ if name in values})
     return FeedKey(values["position"], record.fn, record.generation, record.fd), record

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 import asyncpg
 import msgspec
 
+from ofd_gateway.alerts.fns_delay import FNS_DELAYED
 from ofd_gateway.alerts.incident import INCIDENT_RULE, IncidentParameters
 from ofd_gateway.alerts.letters import LetterLine, Recipient, build_message, make_message_id, wire_address
 from ofd_gateway.alerts.letters.delivery import Planned
@@ -75,7 +76,14 @@ _CUSTOMER_OPEN: Final = _OF_CUSTOMER + _OPEN
 _CUSTOMER_ENDED: Final = _OF_CUSTOMER + _ENDED
 _OPERATOR_OPEN: Final = _OF_OPERATOR + "$2" + _OPEN
 _OPERATOR_ENDED: Final = _OF_OPERATOR + "$5" + _ENDED
-_INCIDENTS: Final = "SELECT facts ->> 'rule' AS rule, opened_at FROM alerts WHERE rule = $1 AND resolved_at IS NULL"
+# While the tax service cannot be reached at all, no customer is told that documents are late.
+_INCIDENTS: Final = """
+SELECT facts ->> 'rule' AS rule, opened_at FROM alerts WHERE rule = $1 AND resolved_at IS NULL
+UNION ALL
+SELECT 'fns_rejected', opened_at FROM alerts
+WHERE rule = $2 AND resolved_at IS NULL AND EXISTS (SELECT 1 FROM fns_endpoint WHERE failing_since IS NOT NULL)
+ORDER BY opened_at DESC
+"""
 _LETTER: Final = """
 INSERT INTO letters (recipient, address, subject, message_id, message, state, created_at, next_attempt_at)
 VALUES ($1, $2, $3, $4, $5, 'queued', $6, $6) RETURNING id
@@ -261,7 +269,7 @@ class LetterPlanner:
         return open_ones + await connection.fetch(_CUSTOMER_ENDED, recipient, *window)
 
     async def _incidents(self, connection: Connection, now: datetime) -> dict[str, datetime]:
-        rows = await connection.fetch(_INCIDENTS, INCIDENT_RULE)
+        rows = await connection.fetch(_INCIDENTS, INCIDENT_RULE, FNS_DELAYED)
         return {
             row["rule"]: row["opened_at"] for row in rows if row["rule"] and now - row["opened_at"] < self._holds_for
         }

@@ -13,11 +13,13 @@ from ofd_gateway.storage.owners import require_customer
 from ofd_gateway.storage.watches import WatchTransaction, key_of_customer
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from ofd_gateway.storage.database import Database
     from ofd_gateway.storage.directory import Directory
     from ofd_gateway.storage.migrations import Connection
 
-__all__ = ["Movement", "NotEnoughMessages", "Package", "PackageBook", "spend"]
+__all__ = ["Charge", "Movement", "NotEnoughMessages", "Package", "PackageBook", "give_back", "spend", "spend_each"]
 
 _TOP_UP: Final = """
 INSERT INTO packages AS p (customer_inn, balance) VALUES ($1, $2)
@@ -26,6 +28,14 @@ ON CONFLICT (customer_inn) DO UPDATE SET balance = p.balance + excluded.balance 
 _SPEND: Final = "UPDATE packages SET balance = balance - $2 WHERE customer_inn = $1 AND balance >= $2 RETURNING balance"
 _MOVE: Final = """
 INSERT INTO package_movements (customer_inn, at, messages, balance, reason) VALUES ($1, $2, $3, $4, $5) RETURNING id
+"""
+_LOCK: Final = "SELECT balance FROM packages WHERE customer_inn = $1 FOR UPDATE"
+_SPEND_ALL: Final = "UPDATE packages SET balance = $2 WHERE customer_inn = $1"
+_MOVE_ALL: Final = """
+INSERT INTO package_movements (customer_inn, at, messages, balance, reason)
+SELECT $1, $2, m.messages, m.balance, m.reason
+FROM unnest($3::bigint[], $4::bigint[], $5::text[]) WITH ORDINALITY AS m (messages, balance, reason, place)
+ORDER BY m.place
 """
 _MOVEMENTS: Final = """
 SELECT at, messages, balance, reason FROM package_movements WHERE customer_inn = $1 ORDER BY id DESC LIMIT $2
@@ -38,6 +48,13 @@ class NotEnoughMessages(OfdGatewayError):
     def __init__(self, inn: str, wanted: int, balance: int) -> None:
         super().__init__(f"у клиента {inn} осталось сообщений: {balance}, нужно {wanted} / not enough messages")
         self.balance = balance
+
+
+class Charge(msgspec.Struct, frozen=True, kw_only=True):
+    """Messages to take from a package, and what for."""
+
+    messages: int
+    reason: str
 
 
 class Movement(msgspec.Struct, frozen=True, kw_only=True):
@@ -103,6 +120,38 @@ async def spend(connection: Connection, inn: str, messages: int, reason: str, no
         left = await connection.fetchval("SELECT balance FROM packages WHERE customer_inn = $1", inn)
         raise NotEnoughMessages(inn, messages, left or 0)
     await connection.fetchval(_MOVE, inn, now, -messages, balance, reason)
+    return balance
+
+
+async def spend_each(connection: Connection, inn: str, charges: Sequence[Charge], now: datetime) -> list[int | None]:
+    """Takes what each charge asks for, in their order, inside the caller's transaction; the balance after each.
+
+    None stands for a charge that the package cannot pay: nothing is taken for it, smaller ones behind it may be paid.
+    The caller holds the watch of the customer and lets `MessagesSpent` happen to it for each that was paid.
+    """
+    balance: int = await connection.fetchval(_LOCK, inn) or 0
+    balances: list[int | None] = []
+    paid: list[tuple[int, int, str]] = []
+    for charge in charges:
+        if charge.messages > balance:
+            balances.append(None)
+            continue
+        balance -= charge.messages
+        balances.append(balance)
+        paid.append((-charge.messages, balance, charge.reason))
+    if paid:
+        await connection.execute(_SPEND_ALL, inn, balance)
+        await connection.execute(_MOVE_ALL, inn, now, *map(list, zip(*paid, strict=True)))
+    return balances
+
+
+async def give_back(connection: Connection, inn: str, messages: int, reason: str, now: datetime) -> int:
+    """Puts messages back that were charged for nothing, inside the caller's transaction; the new balance.
+
+    The caller holds the watch of the customer and lets `MessagesSpent` with a negative number happen to it.
+    """
+    balance: int = await connection.fetchval(_TOP_UP, inn, messages)
+    await connection.fetchval(_MOVE, inn, now, messages, balance, reason)
     return balance
 
 

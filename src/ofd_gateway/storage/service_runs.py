@@ -12,6 +12,7 @@ import structlog
 
 from ofd_gateway import __version__
 from ofd_gateway.alerts import DownTime
+from ofd_gateway.clock import real_s
 from ofd_gateway.storage.database import CONNECTION_ERRORS
 
 if TYPE_CHECKING:
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 __all__ = ["ServiceRuns", "gaps"]
 
 _BEAT_S: Final = 5.0
+_SHORTEST_BEAT_S: Final = 0.25
 _SHORTEST_GAP: Final = timedelta(seconds=1)
 _LONGEST_PAUSE: Final = timedelta(seconds=30)
 _BEAT: Final = """
@@ -31,7 +33,8 @@ UPDATE service_runs SET last_seen_at = $2 WHERE id = $1 AND last_seen_at >= $3 R
 """
 _RUNS: Final = """
 SELECT started_at, coalesce(stopped_at, last_seen_at) AS ended_at FROM service_runs
-WHERE coalesce(stopped_at, last_seen_at) > now() - interval '62 days' ORDER BY started_at
+WHERE coalesce(stopped_at, last_seen_at) > (SELECT max(last_seen_at) - interval '62 days' FROM service_runs)
+ORDER BY started_at
 """
 
 
@@ -59,14 +62,17 @@ class ServiceRuns:
     async def beat(self, clock: Clock) -> None:
         """Notes every few seconds that the run goes on; until cancelled. An unreachable database is met again later.
 
-        After half a minute in which nothing could be noted, nothing could be stored either: a new run begins.
+        After half a minute in which nothing could be noted, nothing could be stored either: a new run begins. Under a
+        fast clock both spans are longer on that clock, because in real time they are not endlessly short.
         """
+        beat_s = real_s(clock, self._beat_s, at_least_s=_SHORTEST_BEAT_S)
+        longest_pause = _LONGEST_PAUSE * (beat_s / real_s(clock, self._beat_s))
         while True:
-            await asyncio.sleep(self._beat_s)
+            await asyncio.sleep(beat_s)
             try:
                 now = clock.now()
                 async with self._database.acquire() as connection:
-                    goes_on = await connection.fetchval(_BEAT, self._id, now, now - _LONGEST_PAUSE)
+                    goes_on = await connection.fetchval(_BEAT, self._id, now, now - longest_pause)
                 if not goes_on:
                     await self.start(now)
             except CONNECTION_ERRORS as error:
@@ -84,7 +90,7 @@ class ServiceRuns:
 
 
 async def gaps(connection: Connection) -> tuple[DownTime, ...]:
-    """The times of the last two months in which no gateway on this database was there to listen.
+    """The times of the two months before the last beat in which no gateway on this database was there to listen.
 
     Before the first run there was nothing to miss. The time since the last beat of all is not over yet.
     """

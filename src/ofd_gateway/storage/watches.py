@@ -314,11 +314,14 @@ class WatchTransaction:
 
 
 def _columns(stepped: dict[str, _Watch]) -> WatchColumns:
+    """In the order of the keys, which is that of the locks."""
+    keys = sorted(stepped)
+    states = [stepped[key].state for key in keys]
     return (
-        list(stepped),
-        [customer_of(watch.state) for watch in stepped.values()],
-        [encode_state(watch.state) for watch in stepped.values()],
-        [watch.state.next_check_at for watch in stepped.values()],
+        keys,
+        [customer_of(state) for state in states],
+        [encode_state(state) for state in states],
+        [state.next_check_at for state in states],
     )
 
 

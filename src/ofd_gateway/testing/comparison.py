@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
 
     from ofd_gateway.ffd.dictionary import TagSpec
 
-__all__ = ["Comparison", "Difference", "compare", "differences", "words"]
+__all__ = ["Comparison", "Difference", "compare", "differences", "unequal", "words"]
 
 _ABSENT: Final = object()
 
@@ -51,7 +52,9 @@ class Comparison:
     differences: tuple[Difference, ...]
 
     def __bool__(self) -> bool:
-        """Whether the document is as expected."""
+        """Whether the document is as expected. The last one that was not is shown in the report of a failed test."""
+        if self.differences:
+            unequal.append(self)
         return not self.differences
 
     def __str__(self) -> str:
@@ -61,7 +64,13 @@ class Comparison:
         head = f"{self.title}: отличий / differences: {len(self.differences)}"
         return "\n".join((head, *(f"  {difference}" for difference in self.differences)))
 
-    __repr__ = __str__
+    def __repr__(self) -> str:
+        """One line: pytest shows it beside the expression."""
+        return f"<Comparison {self.title}, отличий / differences: {len(self.differences)}>"
+
+
+unequal: Final[deque[Comparison]] = deque(maxlen=1)
+"""The last comparison that turned out false: pytest shortens the text of a value, the plugin shows it whole."""
 
 
 def compare(expected: Mapping[str, Any], document: Document | Fields, *, exact: bool = False) -> Comparison:

@@ -5,6 +5,7 @@ It is loaded into every suite of its environment, so it imports nothing of the g
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -79,9 +80,14 @@ def ofd(request: pytest.FixtureRequest, _ofd_pool: Pool) -> Iterator[Ofd]:
 
 @pytest.hookimpl(hookwrapper=True)
 def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, Any, None]:
-    """Shows what the gateway logged during a test that failed."""
+    """Shows what was compared in vain, and what the gateway logged, during a test that failed."""
     outcome = yield
     report: pytest.TestReport = outcome.get_result()
+    comparison = sys.modules.get("ofd_gateway.testing.comparison")
+    if comparison is not None and report.when != "teardown":
+        if report.failed:
+            report.sections += [("ofd-gateway comparison", str(one)) for one in comparison.unequal]
+        comparison.unequal.clear()
     if not report.failed or _LOG not in item.stash:
         return
     from ofd_gateway.testing.log_lines import readable
@@ -95,8 +101,6 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, Any, None]:
 
 def pytest_assertrepr_compare(op: str, left: object, right: object) -> list[str] | None:
     """Explains `assert document == {…}` and `assert document["receipt"] == {…}` field by field."""
-    import sys
-
     if op != "==" or "ofd_gateway.testing.document" not in sys.modules:
         return None
     from ofd_gateway.testing.document import Document, Fields

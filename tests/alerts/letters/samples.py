@@ -122,6 +122,26 @@ FIRING: Final[dict[str, tuple[str, AlertType, str, bool, dict[str, Any]]]] = {
         {**_UNSENT, "unsent": None, "first_unsent_fd": None, "first_unsent_date": None},
     ),
     "fns_rejected": ("fns_rejected", AlertType.FAULT, "first", False, {**_REFUSED, "source": "fns"}),
+    **{
+        f"fns_rejected_{code}": (
+            "fns_rejected",
+            AlertType.FAULT,
+            "first",
+            False,
+            {**_REFUSED, "source": "fns", "code": code, "text": None},
+        )
+        for code in ("420", "502", "507")
+    },
+    **{
+        f"fns_rejected_{code}": (
+            "fns_rejected",
+            AlertType.FAULT,
+            "first",
+            False,
+            {**_REFUSED, "source": "fns", "code": code, "text": said, "documents": 1},
+        )
+        for code, said in (("postponed", "3 занято"), ("timeout", None), ("http_500", None))
+    },
     "fns_rejected_by_us_11": (
         "fns_rejected",
         AlertType.FAULT,
@@ -179,6 +199,32 @@ FIRING: Final[dict[str, tuple[str, AlertType, str, bool, dict[str, Any]]]] = {
         True,
         {"rule": "register_silent", "recent": 25, "watched": 100, "share_percent": 25.0},
     ),
+    "fns_delayed": (
+        "fns_delayed",
+        AlertType.OPERATOR,
+        "delayed",
+        True,
+        {
+            "queued": 4210,
+            "oldest_queued_at": "2026-11-24T08:44:00+00:00",
+            "failing_since": "2026-11-24T08:45:00+00:00",
+            "last_error": "unreachable: connection refused",
+            "paused_fns": 0,
+        },
+    ),
+    "fns_delayed_one_fn": (
+        "fns_delayed",
+        AlertType.OPERATOR,
+        "delayed",
+        True,
+        {
+            "queued": 12,
+            "oldest_queued_at": "2026-11-24T08:44:00+00:00",
+            "failing_since": None,
+            "last_error": "postponed: 3 занято",
+            "paused_fns": 1,
+        },
+    ),
     "address_dead": (
         "address_dead",
         AlertType.OPERATOR,
@@ -211,11 +257,12 @@ ENDED: Final[dict[str, tuple[str, dict[str, Any]]]] = {
     "fd_conflict_over": ("fd_conflict", {}),
     "messages_low_over": ("messages_low", {"balance": 1000, "days_left": 60}),
     "many_registers_over": ("many_registers", {}),
+    "fns_delayed_over": ("fns_delayed", {"queued": 3, "oldest_queued_at": "2026-11-25T06:29:00+00:00"}),
     "address_dead_over": ("address_dead", {}),
 }
 """Name of the golden file: the sample that ended, and the facts its end brought."""
 
-NO_REGISTER: Final = {"messages_low", "many_registers", "address_dead"}
+NO_REGISTER: Final = {"messages_low", "many_registers", "fns_delayed", "address_dead"}
 ABOUT_FN: Final = {"fn_filling", "fn_expiring", "fd_gap", "fd_conflict"}
 
 

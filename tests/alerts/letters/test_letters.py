@@ -70,7 +70,7 @@ def test_no_golden_file_is_left_over() -> None:
 
 
 def test_every_rule_has_a_sample_and_an_end() -> None:
-    rules = {rule.name for rule in RULES} | {"many_registers", "address_dead"}
+    rules = {rule.name for rule in RULES} | {"many_registers", "fns_delayed", "address_dead"}
     assert {sample[0] for sample in FIRING.values()} == rules
     assert {FIRING[name][0] for name, _ in ENDED.values()} == rules
 
@@ -102,6 +102,18 @@ def test_alerts_of_older_versions_have_words_too(rule: str, locale: str) -> None
     assert letter.subject
     ended = line(next(name for name, (of, _) in ENDED.items() if FIRING[of][0] == rule), facts={})
     assert compose(ended, locale=locale).text
+
+
+@pytest.mark.parametrize("locale", ["ru", "en"])
+def test_an_operator_has_words_of_its_own_for_a_code(locale: str) -> None:
+    composer = Composer(operator_name="ОФД", register_timezone="Europe/Moscow", remedies={"507": "Позвоните нам."})
+    letter = composer.compose(recipient(locale), [line("fns_rejected_507")])
+    assert "507: Позвоните нам." in letter.subject
+    assert letter.text.count("Позвоните нам.") == 2
+    ours = composer.compose(
+        recipient(locale), [line("fns_rejected_by_us_14", facts={"source": "operator", "code": "507"})]
+    )
+    assert "Позвоните" not in ours.text
 
 
 def test_a_rule_without_words() -> None:

@@ -43,6 +43,6 @@ def observe_customer(facts: CustomerFacts, event: CustomerEvent) -> CustomerFact
         facts,
         balance=event.balance,
         charged=True,
-        spent=facts.spent + event.messages,
+        spent=max(facts.spent + event.messages, 0),
         spent_since=facts.spent_since or event.at,
     )

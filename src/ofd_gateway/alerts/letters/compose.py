@@ -12,7 +12,7 @@ from ofd_gateway.alerts.letters.model import Letter
 from ofd_gateway.alerts.letters.sentences import Item, item_of, many_text, templates
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from ofd_gateway.alerts.letters.model import LetterLine, Recipient
 
@@ -49,11 +49,15 @@ class Composer:
     """Composes letters of one gateway.
 
     `operator_name` signs them; `register_timezone` dates what happens at registers without a zone of their own.
+    `remedies` say what to do about refusals of the tax service, by code, instead of our own words.
     """
 
-    def __init__(self, *, operator_name: str, register_timezone: str) -> None:
+    def __init__(
+        self, *, operator_name: str, register_timezone: str, remedies: Mapping[str, str] | None = None
+    ) -> None:
         self._operator_name = clean(operator_name)
         self._register_timezone = register_timezone
+        self._remedies = {code: clean(text) for code, text in (remedies or {}).items()}
 
     def compose(self, recipient: Recipient, lines: Sequence[LetterLine]) -> Letter:
         """The letter that tells of these alerts, at least one: critical ones first, ends last.
@@ -64,7 +68,14 @@ class Composer:
         language = language_of(recipient.locale)
         ordered = sorted(lines, key=_rank)
         shown = [
-            item_of(line, recipient, language, self._register_timezone, is_alone=len(ordered) == 1)
+            item_of(
+                line,
+                recipient,
+                language,
+                self._register_timezone,
+                is_alone=len(ordered) == 1,
+                remedies=self._remedies,
+            )
             for line in ordered[:MOST_ROWS]
         ]
         one = shown[0] if len(ordered) == 1 else None

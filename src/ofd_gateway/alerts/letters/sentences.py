@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 import jinja2
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 __all__ = ["Item", "UnknownRule", "item_of", "many_text", "templates"]
 
 _TEMPLATES: Final = "templates"
+_BY_FNS: Final = "fns"
+_NO_REMEDIES: Final[Mapping[str, str]] = {}
 
 
 class UnknownRule(OfdGatewayError):
@@ -67,9 +70,17 @@ def templates() -> jinja2.Environment:
 
 
 def item_of(
-    line: LetterLine, recipient: Recipient, language: str, register_timezone: str, *, is_alone: bool = True
+    line: LetterLine,
+    recipient: Recipient,
+    language: str,
+    register_timezone: str,
+    *,
+    is_alone: bool = True,
+    remedies: Mapping[str, str] = _NO_REMEDIES,
 ) -> Item:
     """The sentences about one alert. `register_timezone` is used for a register that has none of its own.
+
+    `remedies` say what to do about refusals of the tax service, by code; without one there are words of our own.
 
     Advice names the alert's own numbers only when it is alone in its letter, so that it is given once for many.
 
@@ -92,6 +103,7 @@ def item_of(
             "critical": line.critical,
         },
         alone=is_alone,
+        remedy=remedies.get(str(facts["code"]), "") if facts["source"] == _BY_FNS else "",
         day=lambda value: day_text(value, there),
         moment=lambda value: moment_text(value, here),
     )
@@ -120,7 +132,7 @@ def item_of(
 
 def many_text(rule: str, count: int, language: str, *, is_over: bool) -> str:
     """The subject of a letter about so many alerts of one rule."""
-    words = _words(rule, language, f=_Facts(), a={}, alone=False, day=str, moment=str)
+    words = _words(rule, language, f=_Facts(), a={}, alone=False, remedy="", day=str, moment=str)
     return _sentence(words.many_over(count) if is_over else words.many(count))
 
 

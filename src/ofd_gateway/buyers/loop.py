@@ -1,0 +1,83 @@
+"""The pace of a task that works off a queue in the database: steps while there are any, then sleep, until stopped."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from typing import TYPE_CHECKING, Final
+
+import structlog
+
+from ofd_gateway.clock import real_s
+from ofd_gateway.errors import OfdGatewayError
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+    from datetime import datetime
+
+    from ofd_gateway.clock import Clock
+
+__all__ = ["Pace"]
+
+_LONGEST_SLEEP_S: Final = 1.0
+_SHORTEST_SLEEP_S: Final = 0.01
+_SHORTEST_POLL_S: Final = 0.05
+
+
+class Pace:
+    """What the tasks of one room share: when to stop, who wakes them, and one word while the database is away."""
+
+    def __init__(self, clock: Clock) -> None:
+        self.clock = clock
+        self.stopping = False
+        self._woken = asyncio.Event()
+        self._stalled = False
+        self._log = structlog.get_logger()
+
+    def wake(self) -> None:
+        """There may be something to do now."""
+        self._woken.set()
+        self._woken = asyncio.Event()
+
+    def stop(self) -> None:
+        """Tasks end after the step they are at."""
+        self.stopping = True
+        self.wake()
+
+    async def endlessly(
+        self, step: Callable[[], Awaitable[bool]], next_at: Callable[[], Awaitable[datetime | None]]
+    ) -> None:
+        """Takes steps while there are any; then sleeps until the next moment, at most a second."""
+        while not self.stopping:
+            longest_s = real_s(self.clock, _LONGEST_SLEEP_S, at_least_s=_SHORTEST_POLL_S)
+            woken, sleep_s = self._woken, longest_s
+            try:
+                if await step():
+                    self.goes_on()
+                    continue
+                moment = await next_at()
+                self.goes_on()
+                if moment is not None:
+                    left_s = real_s(self.clock, (moment - self.clock.now()).total_seconds())
+                    sleep_s = max(left_s, _SHORTEST_SLEEP_S)
+            except OfdGatewayError as error:
+                self.stall(error)
+            await self.sleep(min(sleep_s, longest_s), woken)
+
+    async def sleep(self, seconds: float, woken: asyncio.Event | None = None) -> None:
+        """Sleeps, unless somebody wakes."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await (woken or self._woken).wait()
+
+    def goes_on(self) -> None:
+        """The database answers."""
+        if self._stalled:
+            self._stalled = False
+            self._log.info("buyers.recovered")
+
+    def stall(self, error: OfdGatewayError) -> None:
+        """The database does not answer; said once."""
+        if not self._stalled:
+            self._stalled = True
+            self._log.error("buyers.stalled", reason=str(error))

@@ -1,0 +1,107 @@
+"""The shell of the room: receipts planned, sent and forgotten, until cancelled."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import timedelta
+from typing import TYPE_CHECKING, Final, Protocol
+
+import structlog
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from ofd_gateway.buyers.loop import Pace
+    from ofd_gateway.buyers.mailing import ReceiptMailer
+    from ofd_gateway.buyers.planner import ReceiptPlanner
+    from ofd_gateway.buyers.texting import Texter
+
+__all__ = ["BuyerService", "Erasure"]
+
+_GRACE_S: Final = 5.0
+_ERASE_EVERY: Final = timedelta(hours=1)
+
+
+class Erasure(Protocol):
+    """What forgets contacts; the database."""
+
+    async def older_than(self, before: datetime, now: datetime) -> int:
+        """Erases the contacts of messages planned before a moment; how many."""
+        ...
+
+
+class BuyerService:
+    """Runs what is given: without a planner nothing is looked at, without a mailer or a texter nothing goes that way.
+
+    `parallel` letters are sent at the same time; contacts are kept for `keep`, by the clock of `pace`.
+    """
+
+    def __init__(
+        self,
+        pace: Pace,
+        planner: ReceiptPlanner | None,
+        mailer: ReceiptMailer | None,
+        texter: Texter | None,
+        erasure: Erasure,
+        *,
+        parallel: int,
+        keep: timedelta,
+    ) -> None:
+        self._pace = pace
+        self._planner = planner
+        self._mailer = mailer
+        self._texter = texter
+        self._erasure = erasure
+        self._parallel = parallel
+        self._keep = keep
+        self._erase_at: datetime | None = None
+        self._log = structlog.get_logger()
+
+    def wake(self) -> None:
+        """There may be something to do now."""
+        self._pace.wake()
+
+    async def run(self) -> None:
+        """Works until cancelled; what is in hand is finished when the servers are quick enough."""
+        tasks = [asyncio.create_task(self._pace.endlessly(self._forget, self._next_erasure))]
+        if self._planner is not None:
+            tasks.append(asyncio.create_task(self._plan_endlessly(self._planner)))
+        if self._mailer is not None:
+            tasks += [
+                asyncio.create_task(self._pace.endlessly(self._mailer.step, self._mailer.next_at))
+                for _ in range(self._parallel)
+            ]
+        if self._texter is not None:
+            tasks.append(asyncio.create_task(self._texter.run()))
+        try:
+            done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            for task in done:
+                task.result()
+        finally:
+            self._pace.stop()
+            await asyncio.wait(tasks, timeout=_GRACE_S)
+            for task in tasks:
+                task.cancel()
+            await asyncio.wait(tasks)
+
+    async def _plan_endlessly(self, planner: ReceiptPlanner) -> None:
+        async def step() -> bool:
+            planned = await planner.step()
+            if planned:
+                self._pace.wake()
+            return planned
+
+        await self._pace.endlessly(step, planner.count)
+
+    async def _forget(self) -> bool:
+        now = self._pace.clock.now()
+        if self._erase_at is not None and now < self._erase_at:
+            return False
+        erased = await self._erasure.older_than(now - self._keep, now)
+        self._erase_at = now + _ERASE_EVERY
+        if erased:
+            self._log.info("buyers.erased", messages=erased)
+        return False
+
+    async def _next_erasure(self) -> datetime | None:
+        return self._erase_at

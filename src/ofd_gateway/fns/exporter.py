@@ -1,0 +1,216 @@
+"""The shell of the leg to the tax service (ФНС): takes lines, delivers them, watches the queue, until cancelled."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import random
+from contextlib import AsyncExitStack
+from datetime import timedelta
+from typing import TYPE_CHECKING, Final, Protocol
+
+import structlog
+
+from ofd_gateway.clock import real_s
+from ofd_gateway.dispatch import backoff
+from ofd_gateway.errors import OfdGatewayError
+from ofd_gateway.fns.delivery import Delivery, Taken
+from ofd_gateway.fns.transport import EndpointUnavailable
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+    from contextlib import AbstractAsyncContextManager
+    from datetime import datetime
+
+    from ofd_gateway.clock import Clock
+    from ofd_gateway.dispatch import DispatchParameters, Trouble
+    from ofd_gateway.fns.rendering import Renderer
+    from ofd_gateway.fns.reporter import FnsReporter
+    from ofd_gateway.fns.transport import FnsTransport
+
+__all__ = ["LONGEST_RETRY_AFTER", "Endpoint", "Exporter", "Outbox", "TakenNow"]
+
+LONGEST_RETRY_AFTER: Final = timedelta(hours=1)
+"""An endpoint that wants to be left alone for longer is asked again after so long."""
+
+_POLL_S: Final = 0.5
+_LOOK_S: Final = 1.0
+_SHORTEST_POLL_S: Final = 0.05
+_LOOKS_TO_A_COUNT: Final = 10
+_GRACE_S: Final = 4.0
+"""How long a request in hand may still take when the exporter is cancelled."""
+
+
+class TakenNow(Taken, Protocol):
+    """Lines that nobody else sends; `is_probe`: the endpoint was silent the last time."""
+
+    @property
+    def is_probe(self) -> bool:
+        """Whether an answer ends a silence."""
+        ...
+
+
+class Outbox(Protocol):
+    """Where documents wait; the database."""
+
+    def take(self, now: datetime) -> AbstractAsyncContextManager[TakenNow | None]:
+        """Lines that are due, held for the length of an `async with`."""
+        ...
+
+
+class QueueState(Protocol):
+    """How the queue stands."""
+
+    @property
+    def oldest_queued_at(self) -> datetime | None: ...
+
+    @property
+    def failing_since(self) -> datetime | None: ...
+
+    @property
+    def queued(self) -> int | None: ...
+
+
+class Endpoint(Protocol):
+    """What all processes know of the endpoint; the database."""
+
+    async def failed(self, trouble: Trouble, now: datetime, pause_of: Callable[[int], timedelta]) -> bool:
+        """Nobody sends for a while; True when the endpoint answered until now."""
+        ...
+
+    async def answered(self, now: datetime) -> timedelta | None:
+        """The endpoint answers; how long it did not, None when it did."""
+        ...
+
+    async def look(self, now: datetime, *, count: bool) -> QueueState:
+        """How the queue stands; opens and ends the operator's alert about it."""
+        ...
+
+
+class Exporter:
+    """Sends the documents of one process's turn; any number of processes share the queue.
+
+    `parallel` requests are under way at the same time, each with FNs of its own. `draw` gives numbers from 0 to 1.
+    """
+
+    def __init__(
+        self,
+        outbox: Outbox,
+        endpoint: Endpoint,
+        transport: FnsTransport,
+        renderer: Renderer,
+        clock: Clock,
+        reporter: FnsReporter,
+        *,
+        parameters: DispatchParameters,
+        parallel: int = 4,
+        draw: Callable[[], float] = random.random,
+    ) -> None:
+        self._outbox = outbox
+        self._endpoint = endpoint
+        self._transport = transport
+        self._renderer = renderer
+        self._clock = clock
+        self._reporter = reporter
+        self._parameters = parameters
+        self._parallel = parallel
+        self._draw = draw
+        self._taking = asyncio.Lock()
+        self._woken = asyncio.Event()
+        self._stopping = False
+        self._stalled: set[str] = set()
+        self._looks = 0
+        self._log = structlog.get_logger()
+
+    def wake(self) -> None:
+        """There may be something to do now."""
+        self._woken.set()
+        self._woken = asyncio.Event()
+
+    async def run(self) -> None:
+        """Sends until cancelled; requests in hand are finished when the endpoint is quick enough."""
+        watching = asyncio.create_task(self._endlessly("look", self._look))
+        senders = [asyncio.create_task(self._endlessly("send", self._deliver_one)) for _ in range(self._parallel)]
+        try:
+            done, _ = await asyncio.wait([watching, *senders], return_when=asyncio.FIRST_COMPLETED)
+            for task in done:
+                task.result()
+        finally:
+            self._stopping = True
+            self.wake()
+            watching.cancel()
+            await asyncio.wait(senders, timeout=_GRACE_S)
+            for task in senders:
+                task.cancel()
+            await asyncio.wait([watching, *senders])
+
+    async def _endlessly(self, name: str, step: Callable[[], Awaitable[None]]) -> None:
+        while not self._stopping:
+            try:
+                await step()
+                self._goes_on(name)
+            except OfdGatewayError as error:
+                self._stall(name, error)
+                await asyncio.sleep(_LOOK_S)
+
+    async def _deliver_one(self) -> None:
+        """One sender at a time looks for work; the others wait for it instead of looking as well.
+
+        Whoever is done wakes the one that looks: lines that were held may go on.
+        """
+        async with AsyncExitStack() as stack:
+            async with self._taking:
+                if self._stopping:
+                    return
+                taken = await stack.enter_async_context(self._outbox.take(self._clock.now()))
+                if taken is None:
+                    await stack.aclose()
+                    await self._sleep(real_s(self._clock, _POLL_S, at_least_s=_SHORTEST_POLL_S))
+                    return
+            await self._deliver(taken)
+        self.wake()
+
+    async def _deliver(self, taken: TakenNow) -> None:
+        delivery = Delivery(
+            taken, self._transport, self._renderer, self._clock, self._parameters, self._reporter, self._draw
+        )
+        try:
+            await delivery.run()
+        except EndpointUnavailable as failure:
+            is_news = await self._endpoint.failed(failure.trouble, self._clock.now(), self._pause_of(failure))
+            self._reporter.down(failure.trouble, is_news=is_news)
+            return
+        if taken.is_probe and delivery.is_answered:
+            after = await self._endpoint.answered(self._clock.now())
+            if after is not None:
+                self._reporter.up(after)
+
+    def _pause_of(self, failure: EndpointUnavailable) -> Callable[[int], timedelta]:
+        wished = min(timedelta(seconds=failure.retry_after_s or 0.0), LONGEST_RETRY_AFTER)
+        return lambda failures: max(backoff(failures, self._parameters, self._draw()), wished)
+
+    async def _look(self) -> None:
+        now = self._clock.now()
+        state = await self._endpoint.look(now, count=self._looks % _LOOKS_TO_A_COUNT == 0)
+        self._looks += 1
+        self._reporter.queue(state.queued, state.oldest_queued_at, is_up=state.failing_since is None, now=now)
+        await asyncio.sleep(real_s(self._clock, _LOOK_S, at_least_s=_SHORTEST_POLL_S))
+
+    async def _sleep(self, length_s: float) -> None:
+        woken = self._woken
+        if self._stopping:
+            return
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(length_s):
+                await woken.wait()
+
+    def _goes_on(self, name: str) -> None:
+        if name in self._stalled:
+            self._stalled.remove(name)
+            if not self._stalled:
+                self._log.info("fns.recovered")
+
+    def _stall(self, name: str, error: OfdGatewayError) -> None:
+        if not self._stalled:
+            self._log.error("fns.stalled", reason=str(error))
+        self._stalled.add(name)

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 __all__ = ["forget_everything"]
 
-_KEPT: Final = ("schema_migrations", "directory", "fault_switch", "feed_eras", "service_runs")
+_KEPT: Final = ("schema_migrations", "directory", "fault_switch", "feed_eras", "fns_endpoint", "service_runs")
 """What is about the database and the run, not about what came."""
 _ATTEMPTS: Final = 5
 

@@ -22,6 +22,7 @@ from ofd_gateway.alerts.mailer import Mailer
 from ofd_gateway.alerts.reporting import AlertReporter
 from ofd_gateway.clock import SystemClock, VirtualClock, forget_clock, leave_clock
 from ofd_gateway.crypto import EmulatorCrypto
+from ofd_gateway.disposal import Disposal
 from ofd_gateway.errors import OfdGatewayError
 from ofd_gateway.intake import Batcher, Faults, IntakeServer, Limits, QuarantineWriter, Reader, TrustedBalancers
 from ofd_gateway.keys import load_or_create_key
@@ -62,6 +63,7 @@ from ofd_gateway.storage.alerts import AlertBook
 from ofd_gateway.systemd import ServiceManager
 from ofd_gateway.web import (
     Arrivals,
+    DataRoutes,
     DocumentRoutes,
     FaultRoutes,
     HttpServer,
@@ -236,7 +238,8 @@ async def run_gateway(
         stack.push_async_callback(database.close)
         if await Feed(database).begin():
             log.info("stream.era_began")
-        await FaultBook(database).switch(settings.faults.parsed() if settings.faults.enabled else None, clock.now())
+        configured = settings.faults.parsed() if settings.faults.enabled else None
+        await FaultBook(database).switch(configured, clock.now())
         runs = ServiceRuns(database)
         await runs.start(clock.now())
         metrics.database_up.set(1)
@@ -265,11 +268,12 @@ async def run_gateway(
         stack.push_async_callback(shown.close)
         crypto = EmulatorCrypto(load_or_create_key(settings.state_dir))
         faults = Faults(FaultBook(database), crypto, clock, metrics) if settings.faults.enabled else None
+        disposal = Disposal(database, directory, faults, clock, configured=configured) if settings.disposable else None
         arrivals = Arrivals(Feed(shown), max_waiters=settings.web.max_waiters, max_streams=settings.web.max_streams)
         on_loopback = is_loopback(http_socket.getsockname()[0])
         routes = [
             *_receipt_pages(settings, shown, metrics).routes(),
-            *_api(settings, shown, directory, arrivals, faults, clock, on_loopback=on_loopback),
+            *_api(settings, shown, directory, arrivals, faults, disposal, clock, on_loopback=on_loopback),
         ]
         http = HttpServer(health_app(metrics=metrics, check_ready=readiness, routes=routes), http_socket)
 
@@ -313,6 +317,7 @@ async def run_gateway(
                     clock=clock,
                     tasks=tasks,
                     on_committed=arrivals.hint,
+                    disposal=disposal,
                 )
                 endless.append(tasks.create_task(_decline_whenever(replace)))
                 end_registers = registers.end
@@ -455,6 +460,7 @@ def _api(
     directory: Directory,
     arrivals: Arrivals,
     faults: Faults | None,
+    disposal: Disposal | None,
     clock: Clock,
     *,
     on_loopback: bool,
@@ -466,7 +472,8 @@ def _api(
     registers = RegisterRoutes(RegisterBook(database), AlertBook(database), directory, clock)
     on_change = faults.refresh if faults is not None and settings.workers == 1 else None
     spoiling = FaultRoutes(FaultBook(database), clock, on_change)
-    routes = [*documents.routes(), *stream.routes(), *registers.routes(), *spoiling.routes()]
+    data = DataRoutes(disposal.forget if disposal is not None else None)
+    routes = [*documents.routes(), *stream.routes(), *registers.routes(), *spoiling.routes(), *data.routes()]
     return api_routes(routes, token=settings.web.token, on_loopback=on_loopback)
 
 
@@ -592,6 +599,7 @@ async def _serve_registers(
     clock: Clock,
     tasks: asyncio.TaskGroup,
     on_committed: Callable[[], None] | None = None,
+    disposal: Disposal | None = None,
 ) -> _Registers:
     """Starts the registers' side; it is ended with the answers in hand still going out."""
     crypto = EmulatorCrypto(load_or_create_key(settings.state_dir))
@@ -626,6 +634,8 @@ async def _serve_registers(
     writers = [tasks.create_task(batcher.run()), tasks.create_task(quarantine.run())]
     freshness = tasks.create_task(faults.keep_fresh()) if faults is not None else None
     await intake.start(sock)
+    if disposal is not None:
+        disposal.registers = intake
 
     async def end() -> None:
         await intake.stop()

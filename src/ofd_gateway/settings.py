@@ -241,6 +241,10 @@ class Settings(BaseSettings):
     database: DatabaseChoice = Field(EMBEDDED, repr=False, description="`embedded` or a PostgreSQL URI")
     state_dir: Directory = Field(default_factory=default_state_dir, description="keys, the embedded database")
     workers: int = Field(1, ge=1, le=64, description="processes that serve registers")
+    disposable: bool = Field(
+        False,
+        description="for tests: `DELETE /v1/data` forgets everything; only with the embedded database and one worker",
+    )
     ofd: OfdSettings = OfdSettings()
     intake: IntakeSettings = IntakeSettings()
     ffd: FfdSettings = FfdSettings()
@@ -305,7 +309,7 @@ def load_settings(config: Path | None = None, **overrides: Any) -> Settings:
         raise SettingsError(_explain(error)) from None
     except (ValueError, OSError) as error:
         raise SettingsError(f"{find_config_file(config) or 'the environment'}: {error}") from None
-    _check_tables(loaded)
+    _check_whole(loaded)
     return Settings.model_construct(**{name: getattr(loaded, name) for name in Settings.model_fields})
 
 
@@ -369,10 +373,14 @@ def _mask(model: type[BaseModel], tree: dict[str, Any]) -> None:
             _mask(field.annotation, tree[name])
 
 
-def _check_tables(settings: Settings) -> None:
+def _check_whole(settings: Settings) -> None:
     """What no single value shows: ids of rules, time zones, settings that need each other."""
     if settings.intake.proxy_protocol != "off" and not settings.intake.proxy_trusted:
         raise SettingsError("intake.proxy_trusted: with intake.proxy_protocol it names at least one network")
+    if settings.disposable and (settings.database != EMBEDDED or settings.workers > 1):
+        raise SettingsError(
+            "disposable: only a gateway with the embedded database and one worker can forget everything"
+        )
     if settings.ffd.severities:
         from ofd_gateway.ffd.checks import PolicyError
 

@@ -85,6 +85,8 @@ class Batcher:
         self._on_committed = on_committed
         self._queue: deque[_Waiting] = deque()
         self._wake = asyncio.Event()
+        self._idle = asyncio.Event()
+        self._idle.set()
         self._stopping = False
         self._log = structlog.get_logger()
         self.healthy = True
@@ -92,12 +94,14 @@ class Batcher:
     def submit(self, arrival: Arrival, waiter: Waiter) -> None:
         """Queues one arrival; the waiter hears of its outcome exactly once."""
         self._queue.append(_Waiting(arrival, waiter, time.monotonic()))
+        self._idle.clear()
         self._wake.set()
 
     async def run(self) -> None:
         """Commits batches until `stop` was called and the queue is empty."""
         while True:
             if not self._queue:
+                self._idle.set()
                 if self._stopping:
                     return
                 self._wake.clear()
@@ -110,6 +114,10 @@ class Batcher:
         """Lets `run` return once everything that waits has its outcome."""
         self._stopping = True
         self._wake.set()
+
+    async def wait_idle(self) -> None:
+        """Returns once everything that was submitted has its outcome."""
+        await self._idle.wait()
 
     async def _commit(self, batch: list[_Waiting]) -> None:
         while batch:

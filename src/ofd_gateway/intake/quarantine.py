@@ -42,6 +42,8 @@ class QuarantineWriter:
         self._max_waiting = max_waiting
         self._queue: deque[tuple[QuarantineRow, Callable[[bool], None]]] = deque()
         self._wake = asyncio.Event()
+        self._idle = asyncio.Event()
+        self._idle.set()
         self._stopping = False
         self._log = structlog.get_logger()
 
@@ -52,12 +54,14 @@ class QuarantineWriter:
             done(False)
             return
         self._queue.append((row, done))
+        self._idle.clear()
         self._wake.set()
 
     async def run(self) -> None:
         """Writes rows until `stop` was called and the queue is empty."""
         while True:
             if not self._queue:
+                self._idle.set()
                 if self._stopping:
                     return
                 self._wake.clear()
@@ -70,6 +74,10 @@ class QuarantineWriter:
         """Lets `run` return once everything that waits was written or lost."""
         self._stopping = True
         self._wake.set()
+
+    async def wait_idle(self) -> None:
+        """Returns once everything that was submitted was written or lost."""
+        await self._idle.wait()
 
     async def _write(self, batch: list[tuple[QuarantineRow, Callable[[bool], None]]]) -> None:
         try:

@@ -114,6 +114,18 @@ class IntakeServer:
         for question in list(self._questions):
             question.cancel()
 
+    async def clear(self) -> None:
+        """Drops every connection, lets what was in hand end, and knows no FN any more; goes on listening."""
+        for connection in list(self._connections):
+            connection.abort()
+        if self.faults is not None:
+            await self.faults.stop()
+        for question in list(self._questions):
+            question.cancel()
+        await self.batcher.wait_idle()
+        await self.quarantine.wait_idle()
+        self._known.clear()
+
     @property
     def connection_count(self) -> int:
         """Connections open now."""

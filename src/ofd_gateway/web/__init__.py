@@ -3,6 +3,7 @@
 from ofd_gateway.web.access import is_loopback
 from ofd_gateway.web.addresses import TrustedProxies
 from ofd_gateway.web.api import api_routes
+from ofd_gateway.web.api_data import DataRoutes
 from ofd_gateway.web.api_documents import DocumentRoutes
 from ofd_gateway.web.api_faults import FaultRoutes
 from ofd_gateway.web.api_registers import RegisterRoutes
@@ -14,6 +15,7 @@ from ofd_gateway.web.stream import StreamRoutes
 
 __all__ = [
     "Arrivals",
+    "DataRoutes",
     "DocumentRoutes",
     "FaultRoutes",
     "HttpServer",

@@ -35,7 +35,7 @@ def openapi_document() -> Schema:
         },
         "servers": [{"url": "/"}],
         "security": [{"token": []}, {}],
-        "tags": [{"name": name} for name in ("documents", "registers", "faults", "api")],
+        "tags": [{"name": name} for name in ("documents", "registers", "faults", "data", "api")],
         "paths": _paths(),
         "components": {
             "schemas": SCHEMAS,
@@ -141,6 +141,17 @@ def _paths() -> Schema:
                 "parameters": [_in_path("id", "number of the fault", {"type": "integer", "minimum": 0})],
                 "responses": {
                     "204": {"description": "It is gone"},
+                    "default": {"$ref": "#/components/responses/Problem"},
+                },
+            }
+        },
+        "/v1/data": {
+            "delete": {
+                "operationId": "forgetData",
+                "tags": ["data"],
+                "summary": "Forget everything: documents, registers, customers, alerts, faults; only if `disposable`",
+                "responses": {
+                    "204": {"description": "It is gone; connections of registers are closed"},
                     "default": {"$ref": "#/components/responses/Problem"},
                 },
             }

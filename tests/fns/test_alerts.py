@@ -10,7 +10,7 @@ import pytest
 from ofd_gateway.alerts.fns_delay import DelayParameters, DelayReason, judge_delay
 from ofd_gateway.alerts.letters import Composer
 from ofd_gateway.alerts.notices import NoticeParameters
-from ofd_gateway.app import _patient
+from ofd_gateway.wiring.legs import _patient
 from ofd_gateway.clock import ClockSetting, SystemClock, VirtualClock
 from ofd_gateway.dispatch import Trouble
 from ofd_gateway.storage import LetterPlanner, OperatorRecipient

@@ -10,10 +10,10 @@ import pytest
 from ofd_gateway.alerts.fns_delay import DelayParameters, DelayReason, judge_delay
 from ofd_gateway.alerts.letters import Composer
 from ofd_gateway.alerts.notices import NoticeParameters
-from ofd_gateway.wiring.legs import _patient
 from ofd_gateway.clock import ClockSetting, SystemClock, VirtualClock
 from ofd_gateway.dispatch import Trouble
 from ofd_gateway.storage import LetterPlanner, OperatorRecipient
+from ofd_gateway.wiring.legs import _patient
 from tests.fns.peer import ACCEPTED, response
 from tests.fns.scene import MINUTE, NOON, PARAMETERS, SECOND, Scene, fn, register, until
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-PLUGINS = ("-p", "tests.room_coverage", "-p", "no:cacheprovider")
+PLUGINS = ("-p", "tests.room_coverage", "-p", "no:cacheprovider", "-p", "no:ofd_gateway")
 MODULE = """
 def sign(number):
     if number < 0:

@@ -52,19 +52,46 @@ async def test_what_came_is_gone_and_may_come_again(dsn: str) -> None:
     assert (await rows_of(dsn))["documents"] == 1
 
 
+async def until_somebody_waits(watcher: asyncpg.Connection[asyncpg.Record]) -> None:
+    """Asked outside any transaction, in which the answer would stay the first one."""
+    waiting = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+    async with asyncio.timeout(20):
+        while not await watcher.fetchval(waiting):
+            await asyncio.sleep(0.01)
+
+
 async def test_it_waits_for_those_who_hold_rows(dsn: str) -> None:
     async with opened(dsn) as store:
         await store.commit([arrival(fd=1)], ledger(), NOW)
-    holder = await asyncpg.connect(dsn)
-    transaction = holder.transaction()
-    await transaction.start()
-    await holder.execute("UPDATE fn_states SET max_fd = max_fd")
-    forgetting = asyncio.create_task(forget(dsn))
-    waiting = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
-    async with asyncio.timeout(20):
-        while not await holder.fetchval(waiting):
-            await asyncio.sleep(0.01)
-    await transaction.commit()
+    holder, watcher = await asyncpg.connect(dsn), await asyncpg.connect(dsn)
+    async with holder.transaction():
+        await holder.execute("UPDATE fn_states SET max_fd = max_fd")
+        forgetting = asyncio.create_task(forget(dsn))
+        await until_somebody_waits(watcher)
+        assert not forgetting.done()
     await forgetting
     await holder.close()
+    await watcher.close()
     assert (await rows_of(dsn))["fn_states"] == 0
+
+
+async def test_a_deadlock_is_tried_again(dsn: str) -> None:
+    """The holder has what is emptied later and wants what was emptied before; the server ends the forgetting one."""
+    async with opened(dsn) as store:
+        await store.commit([arrival(fd=1)], ledger(), NOW)
+    holder, watcher = await asyncpg.connect(dsn), await asyncpg.connect(dsn)
+    await holder.execute("SET deadlock_timeout = '60s'")
+    deadlocks = "SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()"
+    before = await watcher.fetchval(deadlocks)
+    async with holder.transaction():
+        await holder.execute("UPDATE fn_states SET max_fd = max_fd")
+        forgetting = asyncio.create_task(forget(dsn))
+        await until_somebody_waits(watcher)
+        await holder.execute("UPDATE documents SET peer = peer")
+    await forgetting
+    async with asyncio.timeout(20):
+        while await watcher.fetchval(deadlocks) == before:
+            await asyncio.sleep(0.05)
+    await holder.close()
+    await watcher.close()
+    assert (await rows_of(dsn))["documents"] == 0

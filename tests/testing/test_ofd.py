@@ -134,3 +134,13 @@ def unused_port() -> int:
 
     with socket.create_server(("127.0.0.1", 0)) as listener:
         return int(listener.getsockname()[1])
+
+
+def test_waiting_works_under_trio(ofd: Ofd) -> None:
+    trio = pytest.importorskip("trio", reason="trio is not here")
+    register = ofd.registers.new()
+
+    async def wait() -> str:
+        return (await ofd.document(register.fn, 1)).kind
+
+    assert trio.run(wait) == "fiscalReport"

@@ -19,6 +19,7 @@ from ofd_gateway.storage import Database, Directory, DocumentStore, FaultBook, F
 from ofd_gateway.storage.alerts import AlertBook
 from ofd_gateway.web import (
     Arrivals,
+    DataRoutes,
     DocumentRoutes,
     FaultRoutes,
     HttpServer,
@@ -32,7 +33,7 @@ from tests.messages import PLAIN_FN
 from tests.storage.arrivals import NOW, arrival, ledger
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Awaitable, Callable
     from datetime import datetime
 
     from ofd_gateway.ledger import Arrival
@@ -159,6 +160,7 @@ async def running_api(
     max_streams: int = 8,
     max_waiters: int = 8,
     keep_alive_s: float = 15.0,
+    forget: Callable[[], Awaitable[None]] | None = None,
 ) -> AsyncIterator[RunningApi]:
     database = await Database.connect(dsn)
     directory = Directory(Parameters(), NoticeParameters())
@@ -176,6 +178,7 @@ async def running_api(
         *StreamRoutes(Feed(database), arrivals, "2021", keep_alive_s=keep_alive_s).routes(),
         *RegisterRoutes(RegisterBook(database), AlertBook(database), directory, clock).routes(),
         *FaultRoutes(book, clock, on_change).routes(),
+        *DataRoutes(forget).routes(),
     ]
 
     async def check_ready() -> None:

@@ -34,6 +34,10 @@ COMPOSED = {
         "_CANCEL.format(which=which)": "the same",
         "_ERASE.format(which=which)": "the same",
     },
+    "forgetting.py": {
+        "';'.join((f'DELETE FROM {name}' for name in names))": "quoted names of the database's own catalogue",
+        "name": "one of them",
+    },
     "document_queries.py": {
         "query": "one of three constants",
         "latest": "a constant with its table renamed",

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from benchmarks import ceiling, deadlines, growth, idle, micro
+from benchmarks import ceiling, deadlines, growth, idle, legs, micro
 from benchmarks.gateway import running_gateway
 from benchmarks.machine import machine
 from benchmarks.runs import Loads
@@ -44,6 +44,8 @@ def main() -> int:
     best = max(load["per_second"] for load in figures["sweeps"]["2"]["kept"].values())
     figures["open_loop"] = _open_loop(best, options.seconds)
     figures["costs"] = _costs(options.seconds, options.rounds)
+    _say("the leg to the tax service")
+    figures["legs"] = legs.measure(seconds=options.seconds)
     figures["growth"] = [_grown(documents, options.seconds) for documents in options.documents]
     figures["idle_bytes"] = _idle(options.idle)
     _say("deadlines")

@@ -38,6 +38,7 @@ def tables(figures: dict[str, Any]) -> str:
         _sweeps(figures["sweeps"]),
         _latency(figures["open_loop"]),
         _costs(figures["costs"]),
+        _legs(figures["legs"]),
         _growth(figures["growth"]),
         _rest(figures),
     )
@@ -143,6 +144,27 @@ def _costs(costs: dict[str, list[float]]) -> str:
     ]
     for name, found in costs.items():
         lines.append(f"| {name} | {_median(found):,.0f} | {_median(found) / whole:.0%} |")
+    return "\n".join(lines)
+
+
+def _legs(legs: dict[str, float]) -> str:
+    off = legs["off_per_second"]
+    names = {
+        "off_per_second": "confirmations, the leg off",
+        "queued_per_second": "confirmations, documents queued and nobody to take them",
+        "sending_per_second": "confirmations while documents are sent as well",
+    }
+    lines = [
+        "## The leg to the tax service",
+        "",
+        "Two workers, 500 connections; the other side accepts everything and looks at nothing. All share two cores.",
+        "",
+        "| | a second | to the leg off |",
+        "|---|---:|---:|",
+        *(f"| {name} | {legs[key]:,.0f} | {legs[key] / off:.0%} |" for key, name in names.items()),
+        f"| documents sent under that load | {legs['sent_meanwhile_per_second']:,.0f} | |",
+        f"| documents sent once the load has ended | {legs['drained_per_second']:,.0f} | |",
+    ]
     return "\n".join(lines)
 
 

@@ -1,4 +1,4 @@
-"""What the leg to the tax service takes a second, and what it takes from the intake while both run."""
+"""What the legs to the tax service and to buyers do a second, and what they take from the intake."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import asyncio
 import json
 import sys
 import time
-from typing import Any
+from typing import Any, Literal
 
 import asyncpg
 import msgspec
@@ -18,9 +18,30 @@ from benchmarks.runs import Loads
 __all__ = ["measure"]
 
 _DRAIN_DEADLINE_S = 120.0
+_CONTACT = "+79991234567"
 
 
 def measure(*, seconds: float) -> dict[str, float]:
+    """Both legs: what they take from the intake, and what they do a second."""
+    return {**_to_fns(seconds), **_to_buyers(seconds)}
+
+
+def _to_buyers(seconds: float) -> dict[str, float]:
+    """Receipts with a phone number and nobody who pays: looked at, decided on and recorded, none of them sent."""
+    off: dict[str, str] = {}
+    centre = {"OFD_GATEWAY_SMS__HOST": "127.0.0.1", "OFD_GATEWAY_SMS__PORT": "9"}
+    found = {}
+    for name, environment in (("contacts_off_per_second", off), ("contacts_per_second", centre)):
+        with running_gateway(workers=2, environment=environment) as gateway:
+            loads = Loads(gateway)
+            loads.run(connections=500, seconds=1.0)
+            found[name] = loads.run(connections=500, seconds=seconds, contact=_CONTACT)["per_second"]
+            if environment:
+                found["planned_per_second"] = asyncio.run(_emptied(gateway.database, "buyer_queue"))[1]
+    return found
+
+
+def _to_fns(seconds: float) -> dict[str, float]:
     """Confirmations per second with the leg off, with its queue alone, with it sending; documents it sends a second."""
     found: dict[str, float] = {}
     with running_gateway(workers=2) as gateway:
@@ -29,9 +50,8 @@ def measure(*, seconds: float) -> dict[str, float]:
         found["queued_per_second"] = _loaded(Loads(gateway), seconds)
     with _Peer() as peer, running_gateway(workers=2, environment={"OFD_GATEWAY_FNS__URL": peer.url}) as gateway:
         found["sending_per_second"] = _loaded(Loads(gateway), seconds)
-        found["sent_meanwhile_per_second"], found["drained_per_second"] = asyncio.run(
-            _drained(gateway.database, seconds)
-        )
+        sent, found["drained_per_second"] = asyncio.run(_emptied(gateway.database, "fns_queue"))
+        found["sent_meanwhile_per_second"] = sent / (seconds + 1.0)
     return found
 
 
@@ -40,19 +60,18 @@ def _loaded(loads: Loads, seconds: float) -> float:
     return loads.run(connections=500, seconds=seconds)["per_second"]
 
 
-async def _drained(dsn: str, seconds: float) -> tuple[float, float]:
-    """Documents that were sent while the load lasted, and a second once it has ended."""
+async def _emptied(dsn: str, queue: Literal["fns_queue", "buyer_queue"]) -> tuple[int, float]:
+    """Documents that had an answer when the load ended, and rows a second that leave the queue from then on."""
     connection = await asyncpg.connect(dsn)
     try:
-        count = "SELECT count(*) FROM fns_answers"
-        sent = await connection.fetchval(count)
-        left = await connection.fetchval("SELECT count(*) FROM fns_queue")
+        answered: int = await connection.fetchval("SELECT count(*) FROM fns_answers")
+        left = await connection.fetchval(f"SELECT count(*) FROM {queue}")
         started = time.perf_counter()
-        while await connection.fetchval("SELECT EXISTS (SELECT 1 FROM fns_queue)"):
+        while await connection.fetchval(f"SELECT EXISTS (SELECT 1 FROM {queue})"):
             if time.perf_counter() - started > _DRAIN_DEADLINE_S:
-                raise TimeoutError(f"the queue has not been sent within {_DRAIN_DEADLINE_S:.0f} seconds")
-            await asyncio.sleep(0.05)
-        return sent / (seconds + 1.0), left / (time.perf_counter() - started)
+                raise TimeoutError(f"{queue} has not been emptied within {_DRAIN_DEADLINE_S:.0f} seconds")
+            await asyncio.sleep(0.02)
+        return answered, left / (time.perf_counter() - started)
     finally:
         await connection.close()
 

@@ -148,22 +148,26 @@ def _costs(costs: dict[str, list[float]]) -> str:
 
 
 def _legs(legs: dict[str, float]) -> str:
-    off = legs["off_per_second"]
+    off, planning = legs["off_per_second"], legs["contacts_per_second"]
+    share = planning / legs["contacts_off_per_second"]
     names = {
         "off_per_second": "confirmations, the leg off",
         "queued_per_second": "confirmations, documents queued and nobody to take them",
         "sending_per_second": "confirmations while documents are sent as well",
     }
     lines = [
-        "## The leg to the tax service",
+        "## The legs",
         "",
-        "Two workers, 500 connections; the other side accepts everything and looks at nothing. All share two cores.",
+        "Two workers, 500 connections. The tax service accepts everything; no message to a buyer is paid for.",
         "",
         "| | a second | to the leg off |",
         "|---|---:|---:|",
         *(f"| {name} | {legs[key]:,.0f} | {legs[key] / off:.0%} |" for key, name in names.items()),
         f"| documents sent under that load | {legs['sent_meanwhile_per_second']:,.0f} | |",
         f"| documents sent once the load has ended | {legs['drained_per_second']:,.0f} | |",
+        f"| confirmations of receipts with a contact, the leg off | {legs['contacts_off_per_second']:,.0f} | 100% |",
+        f"| confirmations of receipts with a contact, planned as well | {planning:,.0f} | {share:.0%} |",
+        f"| receipts planned once the load has ended | {legs['planned_per_second']:,.0f} | |",
     ]
     return "\n".join(lines)
 

@@ -26,7 +26,9 @@ class Loads:
         self._gateway = gateway
         self._first_fn = 1_000_000
 
-    def run(self, *, connections: int, seconds: float, reconnect: bool = False, rate: float = 0.0) -> dict[str, float]:
+    def run(
+        self, *, connections: int, seconds: float, reconnect: bool = False, rate: float = 0.0, contact: str = ""
+    ) -> dict[str, float]:
         """The figures of the load generator, and microseconds of CPU a document by kind of process."""
         most = rate or _MOST_PER_SECOND
         documents = min(max(200, int(seconds * most * 1.5 / connections)), _MOST_DOCUMENTS)
@@ -41,6 +43,7 @@ class Loads:
             f"--seconds={seconds}",
             f"--first-fn={self._first_fn}",
             f"--rate={rate}",
+            f"--contact={contact}",
             *(["--reconnect"] if reconnect else []),
         ]
         before = cpu_seconds_by_kind(self._gateway.pid)

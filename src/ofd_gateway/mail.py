@@ -6,7 +6,7 @@ import asyncio
 import os
 import re
 import ssl
-from typing import TYPE_CHECKING, Final, Literal
+from typing import TYPE_CHECKING, Final, Literal, Protocol
 
 import aiosmtplib
 import msgspec
@@ -16,7 +16,16 @@ from ofd_gateway.errors import OfdGatewayError
 if TYPE_CHECKING:
     from pathlib import Path
 
-__all__ = ["DeliveryFailure", "Maildir", "PermanentFailure", "Reply", "SmtpServer", "Stage", "TransientFailure"]
+__all__ = [
+    "DeliveryFailure",
+    "Maildir",
+    "PermanentFailure",
+    "Reply",
+    "SmtpServer",
+    "Stage",
+    "TransientFailure",
+    "Transport",
+]
 
 Stage = Literal["connect", "tls", "auth", "sender", "recipient", "data", "file"]
 
@@ -53,6 +62,14 @@ class TransientFailure(DeliveryFailure):
 
 class PermanentFailure(DeliveryFailure):
     """The server said no for good: an answer 5xx, a certificate that is not its own, no encryption or AUTH at all."""
+
+
+class Transport(Protocol):
+    """What takes letters; a mail server or a folder."""
+
+    async def send(self, *, sender: str, address: str, message_id: str, message: bytes) -> Reply:
+        """Hands one letter over; raises DeliveryFailure."""
+        ...
 
 
 class SmtpServer:

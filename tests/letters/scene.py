@@ -9,10 +9,10 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from ofd_gateway.alerts.letters import Composer, RetryParameters
-from ofd_gateway.alerts.mailer import Mailer, Transport
+from ofd_gateway.alerts.mailer import Mailer
 from ofd_gateway.alerts.model import AlertType, EndReason, Level, Subject, SubjectKind, Transition, TransitionKind
 from ofd_gateway.alerts.notices import NoticeParameters
-from ofd_gateway.mail import SmtpServer
+from ofd_gateway.mail import SmtpServer, Transport
 from ofd_gateway.metrics import Metrics
 from ofd_gateway.storage import Database
 from ofd_gateway.storage.alert_records import Finding, record_findings

@@ -21,10 +21,10 @@ if TYPE_CHECKING:
     from ofd_gateway.alerts.letters.delivery import Outgoing, Planned
     from ofd_gateway.alerts.letters.retry import RetryParameters
     from ofd_gateway.clock import Clock
-    from ofd_gateway.mail import Reply
+    from ofd_gateway.mail import Transport
     from ofd_gateway.metrics import Metrics
 
-__all__ = ["Mailer", "Outbox", "Planner", "Taken", "Transport"]
+__all__ = ["Mailer", "Outbox", "Planner", "Taken"]
 
 _GRACE_S: Final = 3.0
 """How long a letter in hand may still take when the mailer is cancelled."""
@@ -72,14 +72,6 @@ class Outbox(Protocol):
 
     async def hasten(self, now: datetime) -> None:
         """Makes letters due that met no answer."""
-        ...
-
-
-class Transport(Protocol):
-    """What takes letters; a mail server or a folder."""
-
-    async def send(self, *, sender: str, address: str, message_id: str, message: bytes) -> Reply:
-        """Hands one letter over; raises DeliveryFailure."""
         ...
 
 

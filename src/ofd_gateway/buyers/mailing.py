@@ -21,10 +21,10 @@ if TYPE_CHECKING:
     from ofd_gateway.buyers.model import OutgoingMessage
     from ofd_gateway.buyers.writer import ReceiptWriter
     from ofd_gateway.clock import Clock
-    from ofd_gateway.mail import Reply
+    from ofd_gateway.mail import Transport
     from ofd_gateway.metrics import Metrics
 
-__all__ = ["MailOutbox", "ReceiptMailer", "Transport"]
+__all__ = ["MailOutbox", "ReceiptMailer"]
 
 
 class TakenReceipt(Protocol):
@@ -53,14 +53,6 @@ class MailOutbox(Protocol):
 
     async def hasten(self, now: datetime) -> None:
         """Makes receipts due that met no answer."""
-        ...
-
-
-class Transport(Protocol):
-    """What takes letters; a mail server or a folder."""
-
-    async def send(self, *, sender: str, address: str, message_id: str, message: bytes) -> Reply:
-        """Hands one letter over; raises DeliveryFailure."""
         ...
 
 

@@ -16,8 +16,8 @@ from ofd_gateway.storage import (
 )
 
 if TYPE_CHECKING:
-    from ofd_gateway.alerts.mailer import Transport
     from ofd_gateway.clock import Clock
+    from ofd_gateway.mail import Transport
     from ofd_gateway.metrics import Metrics
     from ofd_gateway.settings import Settings
 

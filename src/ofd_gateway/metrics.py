@@ -3,39 +3,20 @@
 from __future__ import annotations
 
 import os
-from typing import Any, Final, Self
+from typing import Final
 
-from prometheus_client import (
-    CollectorRegistry,
-    Counter,
-    Gauge,
-    Histogram,
-    disable_created_metrics,
-    generate_latest,
-)
+import prometheus_client
+from prometheus_client import CollectorRegistry, Gauge, disable_created_metrics, generate_latest
 from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.process_collector import ProcessCollector
+
+from ofd_gateway.counting import Counter, Histogram, write_gathered
 
 __all__ = ["Metrics"]
 
 _SECONDS: Final = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
 _REQUEST_SECONDS: Final = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0)
 _BATCH_SIZES: Final = (1, 2, 5, 10, 20, 50, 100, 200, 500)
-
-
-class _Counter(Counter):
-    """A counter whose children are found by one look into a dictionary; the library takes a lock and makes strings."""
-
-    def __init__(self, *arguments: Any, **options: Any) -> None:
-        super().__init__(*arguments, **options)
-        self._found: dict[tuple[str, ...], Self] = {}
-
-    def labels(self, *values: str) -> Self:  # type: ignore[override]  # by position alone
-        """The counter for these values of the labels."""
-        child = self._found.get(values)
-        if child is None:
-            child = self._found[values] = super().labels(*values)
-        return child
 
 
 class Metrics:
@@ -51,40 +32,40 @@ class Metrics:
         self.connections = Gauge(
             "ofd_gateway_connections", "Open connections of registers", registry=registry, multiprocess_mode="livesum"
         )
-        self.connections_opened = _Counter(
+        self.connections_opened = Counter(
             "ofd_gateway_connections_opened", "Connections taken from registers", registry=registry
         )
-        self.connections_refused = _Counter(
+        self.connections_refused = Counter(
             "ofd_gateway_connections_refused",
             "Connections closed because a limit was reached",
             ["limit"],
             registry=registry,
         )
-        self.messages = _Counter(
+        self.messages = Counter(
             "ofd_gateway_messages",
             "Complete messages by outcome: accepted, repeated, conflict, unreadable, rejected, unstored, service",
             ["outcome"],
             registry=registry,
         )
-        self.rejections = _Counter(
+        self.rejections = Counter(
             "ofd_gateway_rejections",
             "Messages refused, by reason (docs/protocol.md lists the reasons)",
             ["reason"],
             registry=registry,
         )
-        self.documents = _Counter(
+        self.documents = Counter(
             "ofd_gateway_documents", "Documents stored, by kind and format version", ["kind", "ffd"], registry=registry
         )
-        self.confirmations = _Counter(
+        self.confirmations = Counter(
             "ofd_gateway_confirmations", "Confirmations sent, by response code (1022)", ["code"], registry=registry
         )
-        self.violations = _Counter(
+        self.violations = Counter(
             "ofd_gateway_violations",
             "Violations of format-logical checks, by rule and severity",
             ["rule", "severity"],
             registry=registry,
         )
-        self.quarantined = _Counter(
+        self.quarantined = Counter(
             "ofd_gateway_quarantined", "Messages put into quarantine, by reason", ["reason"], registry=registry
         )
         self.batch_documents = Histogram(
@@ -102,25 +83,25 @@ class Metrics:
             buckets=_SECONDS,
             registry=registry,
         )
-        self.store_failures = _Counter(
+        self.store_failures = Counter(
             "ofd_gateway_store_failures",
             "Transactions that failed, by what is known of their outcome (no, unknown)",
             ["committed"],
             registry=registry,
         )
-        self.alert_changes = _Counter(
+        self.alert_changes = Counter(
             "ofd_gateway_alert_changes",
             "Alerts opened, raised and resolved, by rule and kind of change",
             ["rule", "kind"],
             registry=registry,
         )
-        self.alert_failures = _Counter(
+        self.alert_failures = Counter(
             "ofd_gateway_alert_failures",
             "Failures of rules; alerts of the others go on (`facts`: an event could not be read, `storage`: a state)",
             ["rule"],
             registry=registry,
         )
-        self.faults_applied = _Counter(
+        self.faults_applied = Counter(
             "ofd_gateway_faults_applied",
             "Answers spoilt on purpose, by fault; they are not among the confirmations",
             ["what"],
@@ -132,26 +113,26 @@ class Metrics:
             registry=registry,
             multiprocess_mode="livemin",
         )
-        self.database_restarts = _Counter(
+        self.database_restarts = Counter(
             "ofd_gateway_database_restarts", "Times the embedded database was brought back", registry=registry
         )
-        self.worker_restarts = _Counter(
+        self.worker_restarts = Counter(
             "ofd_gateway_worker_restarts", "Times a dead worker was replaced", registry=registry
         )
-        self.letters = _Counter(
+        self.letters = Counter(
             "ofd_gateway_letters",
             "Attempts with letters by outcome: sent, deferred, refused, address_dead, given_up, unplanned",
             ["outcome"],
             registry=registry,
         )
-        self.fns_answers = _Counter(
+        self.fns_answers = Counter(
             "ofd_gateway_fns_answers",
             "Documents by what the tax service said: accepted, soft_quarantine, hard_quarantine, refused; postponed "
             "also counts documents without any answer",
             ["status"],
             registry=registry,
         )
-        self.fns_requests = _Counter(
+        self.fns_requests = Counter(
             "ofd_gateway_fns_requests",
             "Requests to the tax service by outcome: answered, or the trouble (unreachable, timeout, http_500, ...)",
             ["outcome"],
@@ -181,13 +162,13 @@ class Metrics:
             registry=registry,
             multiprocess_mode="max",
         )
-        self.receipt_checks = _Counter(
+        self.receipt_checks = Counter(
             "ofd_gateway_receipt_checks",
             "Requests for the page of a receipt by outcome: found, not_found, limited, unavailable",
             ["outcome"],
             registry=registry,
         )
-        self.buyer_messages = _Counter(
+        self.buyer_messages = Counter(
             "ofd_gateway_buyer_messages",
             "Messages to buyers by channel (email, sms, none) and outcome: what was planned, attempted and reported",
             ["channel", "outcome"],
@@ -200,7 +181,8 @@ class Metrics:
             registry=registry,
             multiprocess_mode="livemax",
         )
-        self.log_lines_dropped = _Counter(
+        # The library's own: the thread that writes the log counts too.
+        self.log_lines_dropped = prometheus_client.Counter(
             "ofd_gateway_log_lines_dropped", "Log lines lost because nobody read them", registry=registry
         )
         if "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
@@ -208,6 +190,7 @@ class Metrics:
 
     def render(self) -> bytes:
         """The exposition text, ASCII, one sample a line."""
+        write_gathered()
         if "PROMETHEUS_MULTIPROC_DIR" in os.environ:
             merged = CollectorRegistry()
             MultiProcessCollector(merged)  # type: ignore[no-untyped-call]

@@ -11,7 +11,6 @@ starts again with a registration report as FD 1.
 from __future__ import annotations
 
 import enum
-from collections import defaultdict
 from datetime import datetime
 from typing import TYPE_CHECKING, Final
 
@@ -212,19 +211,19 @@ class Ledger:
         `stored` holds what the database has under the keys that `lookups` named. Arrivals of one batch see each
         other: the second of two equal messages is a repeat of the first.
         """
-        known: defaultdict[DocumentKey, list[StoredDocument]] = defaultdict(list)
-        for key, rows in stored.items():
-            known[key].extend(rows)
+        known = {key: list(rows) for key, rows in stored.items()}
+        may_repeat = len({arrival.container.fn for arrival in arrivals}) < len(arrivals)
         batch = BatchDecision(decisions=[], documents=[], quarantined=[], states=[])
         changed: dict[str, FnState] = {}
         for arrival in arrivals:
             state = states[arrival.container.fn]
-            decision = self._decide_one(arrival, state, known[arrival.key])
+            decision = self._decide_one(arrival, state, known.get(arrival.key, ()))
             batch.decisions.append(decision)
             if decision.verdict is Verdict.ACCEPTED:
                 row = _document_row(decision)
                 batch.documents.append(row)
-                known[arrival.key].append(_stored(row))
+                if may_repeat:
+                    known.setdefault(arrival.key, []).append(_stored(row))
                 changed[state.fn] = state
             elif decision.verdict is Verdict.CONFLICT:
                 batch.quarantined.append(_conflict_row(decision))

@@ -152,7 +152,17 @@ async def test_states_are_locked_by_their_keys(filled: asyncpg.Connection[asyncp
 
 async def test_states_are_written_by_their_keys(filled: asyncpg.Connection[asyncpg.Record]) -> None:
     fns = [f"{8710000100000000 + number:016d}" for number in range(100)]
-    columns = ([0] * 100, [5] * 100, ["1"] * 100, ["2"] * 100, [NOW] * 100, [b"{}"] * 100, [False] * 100, [0] * 100)
+    columns = (
+        [0] * 100,
+        [5] * 100,
+        ["1"] * 100,
+        ["2"] * 100,
+        [NOW] * 100,
+        [b"{}"] * 100,
+        [False] * 100,
+        [0] * 100,
+        [None] * 100,
+    )
     transaction = filled.transaction()
     await transaction.start()
     found = await nodes(filled, intake_statements.WRITE_STATES, fns, *columns)

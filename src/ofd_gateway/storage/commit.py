@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
     from ofd_gateway.ledger import Arrival, BatchDecision, DocumentKey, Ledger, QuarantineRow
     from ofd_gateway.storage.migrations import Connection
-    from ofd_gateway.storage.watches import OnWatched, RuleBook, WatchOutcome
+    from ofd_gateway.storage.watches import OnWatched, RuleBook, WatchColumns, WatchOutcome
 
     _Done = tuple[BatchDecision, WatchOutcome | None]
 
@@ -45,6 +45,9 @@ __all__ = ["NO_OUTBOXES", "CommitConnection", "Outboxes", "Watching"]
 _CONNECT_TIMEOUT_S: Final = 3.0
 
 _T = TypeVar("_T")
+
+StateColumns = tuple["Sequence[Any]", ...]
+"""The arguments of WRITE_STATES."""
 
 _documents_as_tuples = msgspec.structs.astuple
 
@@ -148,25 +151,17 @@ class CommitConnection:
         if watched is None or decided.quarantined:
             return None
         changed = sorted(decided.states, key=lambda state: state.fn)
+        states_now = _state_columns(changed, [known[state.fn].written_by for state in changed])
         work.sent = True
         try:
-            rows = await connection.fetch(
-                self._statements.write_unchanged,
-                *_columns(decided.documents)[: self._statements.columns],
-                *_state_columns(changed),
-                [known[state.fn].written_by for state in changed],
-                *watched,
-                watches.writers(watched[0]),
-                len(changed),
-                len(watched[0]),
-            )
+            written_by = await _write_all(connection, self._statements, decided.documents, states_now, watched)
         except (asyncpg.DivisionByZeroError, asyncpg.UniqueViolationError):
             work.sent = False
             fns = list(known)
             others = await connection.fetch(CHANGED_STATES, fns, [known[fn].written_by for fn in fns])
             self._memory.mistrust(row[0] for row in others)
             return None
-        self._memory.keep(decided.states, watches.written(), rows[0][0])
+        self._memory.keep(decided.states, watches.written(), written_by)
         return decided, watches.failures()
 
     async def _from_rows(self, connection: Connection, work: _Work) -> _Done:
@@ -291,18 +286,32 @@ async def _write(
     """What the rules found, and the number of the transaction if all states and watches were written in it."""
     if decided.quarantined:
         await _add_quarantined(connection, decided.quarantined)
-    documents = _columns(decided.documents)[: statements.columns] if decided.documents else None
     watched = watches.columns() if watches is not None else None
-    if watches is not None and watched is not None and documents is not None:
-        rows = await connection.fetch(statements.write_all, *documents, *_state_columns(decided.states), *watched)
-        return watches.failures(), rows[0][0]
-    if documents is not None:
-        await connection.execute(statements.add_documents, *documents)
+    if watches is not None and watched is not None and decided.documents:
+        written_by = await _write_all(
+            connection, statements, decided.documents, _state_columns(decided.states), watched
+        )
+        return watches.failures(), written_by
+    if decided.documents:
+        await connection.execute(statements.add_documents, *_columns(decided.documents)[: statements.columns])
         await connection.execute(WRITE_STATES, *_state_columns(decided.states))
     return (await watches.write(now) if watches is not None else None), None
 
 
-def _state_columns(states: Sequence[FnState]) -> tuple[list[Any], ...]:
+async def _write_all(
+    connection: Connection,
+    statements: Statements,
+    documents: list[DocumentRow],
+    states: StateColumns,
+    watched: WatchColumns,
+) -> int:
+    """The number of the transaction; DivisionByZeroError: somebody else has written a state or a watch since."""
+    columns = _columns(documents)[: statements.columns]
+    rows = await connection.fetch(statements.write_all, *columns, *states, *watched, len(states[0]), len(watched[0]))
+    return int(rows[0][0])
+
+
+def _state_columns(states: Sequence[FnState], written_by: Sequence[int] | None = None) -> StateColumns:
     return (
         [state.fn for state in states],
         [state.generation for state in states],
@@ -313,6 +322,7 @@ def _state_columns(states: Sequence[FnState]) -> tuple[list[Any], ...]:
         [state.facts for state in states],
         [state.watched_alone for state in states],
         [state.pending_message for state in states],
+        [None] * len(states) if written_by is None else written_by,
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Final, NamedTuple
 
-from ofd_gateway.storage.watches import WRITE_UNCHANGED_WATCHES, WRITE_WATCHES
+from ofd_gateway.storage.watches import WRITE_WATCHES
 
 __all__ = [
     "ADD_QUARANTINED",
@@ -49,22 +49,12 @@ UPDATE fn_states SET
     last_received_at = s.last_received_at, facts = s.facts,
     watched_alone = s.watched_alone, pending_message = s.pending_message
 FROM unnest($1::text[], $2::int[], $3::bigint[], $4::text[], $5::text[], $6::timestamptz[], $7::bytea[],
-            $8::boolean[], $9::smallint[])
-    AS s (fn, generation, max_fd, registration_number, user_inn, last_received_at, facts, watched_alone,
-          pending_message)
-WHERE fn_states.fn = s.fn AND fn_states.fn = ANY($1)
-"""
-WRITE_UNCHANGED_STATES: Final = """
-UPDATE fn_states SET
-    generation = s.generation, max_fd = s.max_fd, registration_number = s.registration_number, user_inn = s.user_inn,
-    last_received_at = s.last_received_at, facts = s.facts,
-    watched_alone = s.watched_alone, pending_message = s.pending_message
-FROM unnest($1::text[], $2::int[], $3::bigint[], $4::text[], $5::text[], $6::timestamptz[], $7::bytea[],
             $8::boolean[], $9::smallint[], $10::xid[])
     AS s (fn, generation, max_fd, registration_number, user_inn, last_received_at, facts, watched_alone,
           pending_message, written_by)
-WHERE fn_states.fn = s.fn AND fn_states.fn = ANY($1) AND fn_states.xmin = s.written_by
+WHERE fn_states.fn = s.fn AND fn_states.fn = ANY($1) AND fn_states.xmin = coalesce(s.written_by, fn_states.xmin)
 """
+"""Writes states; one with `written_by` only if the transaction of that number has written it last."""
 CHANGED_STATES: Final = """
 SELECT fn_states.fn FROM unnest($1::text[], $2::xid[]) AS s (fn, written_by)
 JOIN fn_states ON fn_states.fn = s.fn WHERE fn_states.xmin <> s.written_by
@@ -100,8 +90,8 @@ FROM unnest(
           violations)
 """
 DOCUMENT_COLUMNS: Final = 24
-STATE_COLUMNS: Final = 9
-WATCH_COLUMNS: Final = 4
+STATE_COLUMNS: Final = 10
+WATCH_COLUMNS: Final = 5
 VIOLATIONS: Final = 23
 """The place of the violations among the columns of a document."""
 QUEUE_FOR_FNS: Final = """
@@ -157,19 +147,13 @@ class Statements:
         adding = [*queues, f"added AS ({ADD_DOCUMENTS})"]
         kept = _after(self.columns, WRITE_STATES)
         watched = _after(self.columns + STATE_COLUMNS, WRITE_WATCHES)
+        demand = _after(self.columns + STATE_COLUMNS + WATCH_COLUMNS, _DEMAND_ALL)
         self.write_all = (
-            f"WITH {', '.join(adding)}, kept AS ({kept}), watched AS ({watched}) SELECT pg_current_xact_id()::xid"
-        )
-        """Documents, states and watches in one statement: each way to the server costs as much as a commit does."""
-        kept = _after(self.columns, WRITE_UNCHANGED_STATES)
-        watched = _after(self.columns + STATE_COLUMNS + 1, WRITE_UNCHANGED_WATCHES)
-        demand = _after(self.columns + STATE_COLUMNS + 1 + WATCH_COLUMNS + 1, _DEMAND_ALL)
-        self.write_unchanged = (
             f"WITH {', '.join(adding)}, kept AS ({kept} RETURNING 1), watched AS ({watched} RETURNING 1) {demand}"
         )
-        """The same for states and watches that are as the transaction named with each left them.
+        """Documents, states and watches in one statement: each way to the server costs as much as a commit does.
 
-        When somebody has written one of them since, the division by zero undoes it all.
+        When somebody else has written one of the states or watches since, the division by zero undoes it all.
         """
 
 

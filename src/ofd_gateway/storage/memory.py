@@ -8,7 +8,7 @@ from ofd_gateway.errors import OfdGatewayError
 from ofd_gateway.storage.watches import WatchTransaction
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Sequence
+    from collections.abc import Collection, Iterable
 
     from ofd_gateway.alerts import State
     from ofd_gateway.ledger import FnState
@@ -113,7 +113,6 @@ class RememberedWatches(WatchTransaction):
     def __init__(self, connection: Connection, rules: RuleBook, memory: Memory) -> None:
         super().__init__(connection, rules)
         self._memory = memory
-        self._writers: dict[str, int] = {}
 
     async def lock(self, keys: set[str], *, if_there: set[str] | None = None) -> None:
         """Takes the watches out of the memory; raises WatchNotRemembered."""
@@ -123,12 +122,7 @@ class RememberedWatches(WatchTransaction):
             known = self._memory.take_watch(key)
             if known is None:
                 raise WatchNotRemembered(key)
-            self._writers[key] = known.written_by
-            self.hold(key, known.state, known.customer_inn)
-
-    def writers(self, keys: Sequence[str]) -> list[int]:
-        """The transactions that wrote these watches last."""
-        return [self._writers[key] for key in keys]
+            self.hold(key, known.state, known.customer_inn, known.written_by)
 
 
 def _shorten(remembered: dict[str, KnownState] | dict[str, KnownWatch] | dict[str, tuple[int, int]], size: int) -> None:

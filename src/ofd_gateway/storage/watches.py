@@ -31,7 +31,6 @@ if TYPE_CHECKING:
     from ofd_gateway.storage.migrations import Connection
 
 __all__ = [
-    "WRITE_UNCHANGED_WATCHES",
     "WRITE_WATCHES",
     "OnWatched",
     "RuleBook",
@@ -61,15 +60,11 @@ ORDER BY subject ON CONFLICT DO NOTHING
 """
 WRITE_WATCHES: Final = """
 UPDATE watches SET customer_inn = w.customer_inn, state = w.state, next_check_at = w.next_check_at
-FROM unnest($1::text[], $2::text[], $3::bytea[], $4::timestamptz[]) AS w (subject, customer_inn, state, next_check_at)
-WHERE watches.subject = w.subject AND watches.subject = ANY($1)
-"""
-WRITE_UNCHANGED_WATCHES: Final = """
-UPDATE watches SET customer_inn = w.customer_inn, state = w.state, next_check_at = w.next_check_at
 FROM unnest($1::text[], $2::text[], $3::bytea[], $4::timestamptz[], $5::xid[])
     AS w (subject, customer_inn, state, next_check_at, written_by)
-WHERE watches.subject = w.subject AND watches.subject = ANY($1) AND watches.xmin = w.written_by
+WHERE watches.subject = w.subject AND watches.subject = ANY($1) AND watches.xmin = coalesce(w.written_by, watches.xmin)
 """
+"""Writes watches; one with `written_by` only if the transaction of that number has written it last."""
 _POSTPONE: Final = "UPDATE watches SET next_check_at = $2 WHERE subject = ANY($1::text[])"
 _REMOVE: Final = "DELETE FROM watches WHERE subject = ANY($1::text[])"
 _MOVE_ALERTS: Final = "UPDATE alerts SET watch = $2 WHERE watch = $1"
@@ -82,7 +77,7 @@ RETURNING alerts.customer_inn
 """
 
 
-WatchColumns = tuple[list[str], list[str | None], list[bytes], list["datetime | None"]]
+WatchColumns = tuple[list[str], list[str | None], list[bytes], list["datetime | None"], list[int | None]]
 """The arguments of WRITE_WATCHES."""
 
 
@@ -170,6 +165,7 @@ class WatchTransaction:
         self._connection = connection
         self._rules = rules
         self._watches: dict[str, _Watch] = {}
+        self._writers: dict[str, int] = {}
         self._removed: list[str] = []
         self._moved: list[tuple[str, str]] = []
         self._findings: list[Finding] = []
@@ -185,9 +181,10 @@ class WatchTransaction:
             await self._connection.execute(_ADD, missing)
             self.take(await self._connection.fetch(_LOCK, missing))
 
-    def hold(self, key: str, state: State, customer_inn: str | None) -> None:
-        """Takes over a watch as the caller remembers it."""
+    def hold(self, key: str, state: State, customer_inn: str | None, written_by: int) -> None:
+        """Takes over a watch that is not locked, as the transaction of that number left it."""
         self._watches[key] = _Watch(state, customer_inn)
+        self._writers[key] = written_by
 
     def keys(self) -> set[str]:
         """The keys of all watches that are held."""
@@ -257,7 +254,7 @@ class WatchTransaction:
         stepped = self._stepped()
         if self._findings or self._removed or any(map(_has_another_owner, stepped.values())):
             return None
-        return _columns(stepped)
+        return self._columns(stepped)
 
     def failures(self) -> WatchOutcome:
         """The outcome when `columns` are written: nothing was found, but something may have failed."""
@@ -272,7 +269,7 @@ class WatchTransaction:
         stepped = self._stepped()
         await self._connection.execute("SAVEPOINT watches")
         try:
-            await self._write_states(_columns(stepped))
+            await self._write_states(self._columns(stepped))
             await self._write_findings(stepped, now)
         except Exception as error:  # noqa: BLE001  reported; on a lost connection the next statement raises too
             await self._connection.execute("ROLLBACK TO SAVEPOINT watches")
@@ -284,6 +281,18 @@ class WatchTransaction:
 
     def _stepped(self) -> dict[str, _Watch]:
         return {key: watch for key, watch in self._watches.items() if watch.stepped}
+
+    def _columns(self, stepped: dict[str, _Watch]) -> WatchColumns:
+        """In the order of the keys, which is that of the locks."""
+        keys = sorted(stepped)
+        states = [stepped[key].state for key in keys]
+        return (
+            keys,
+            [customer_of(state) for state in states],
+            [encode_state(state) for state in states],
+            [state.next_check_at for state in states],
+            [self._writers.get(key) for key in keys],
+        )
 
     async def _write_findings(self, stepped: dict[str, _Watch], now: datetime) -> None:
         """Alerts move after they are written: what was found before a watch was joined moves along."""
@@ -311,18 +320,6 @@ class WatchTransaction:
             return set()
         rows = await self._connection.fetch(_GIVE_ALERTS, list(given), list(given.values()))
         return {row[0] for row in rows if row[0] is not None}
-
-
-def _columns(stepped: dict[str, _Watch]) -> WatchColumns:
-    """In the order of the keys, which is that of the locks."""
-    keys = sorted(stepped)
-    states = [stepped[key].state for key in keys]
-    return (
-        keys,
-        [customer_of(state) for state in states],
-        [encode_state(state) for state in states],
-        [state.next_check_at for state in states],
-    )
 
 
 def _has_another_owner(watch: _Watch) -> bool:

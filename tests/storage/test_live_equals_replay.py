@@ -19,7 +19,6 @@ from ofd_gateway.alerts.parameters import FnFillingParameters
 from ofd_gateway.ledger import FnState, StoredDocument, Verdict
 from ofd_gateway.storage import Database, DeadlineStore, Directory, StoreFailed, Watching, commit
 from ofd_gateway.storage.commit import CommitConnection
-from ofd_gateway.storage.memory import RememberedWatches
 from ofd_gateway.storage.observations import Homes, follow
 from ofd_gateway.storage.replay import MemoryWatches, news, replay
 from tests.alerted import START, document
@@ -39,6 +38,7 @@ REGISTERS = ("0000000000024136", "0000000000024137")
 LOST_FOR = timedelta(seconds=7)
 PARAMETERS = Parameters(fn_filling=FnFillingParameters(capacity=20))
 WRITE = commit._write
+STATE_COLUMNS = commit._state_columns
 TABLES = "documents, quarantine, fn_states, watches, alerts, alert_changes, letter_groups"
 
 
@@ -170,7 +170,7 @@ class Crashing(CommitConnection):
         with pytest.MonkeyPatch.context() as patch:
             if self.crash == "before":
                 patch.setattr(commit, "_write", _written_in_vain)
-                patch.setattr(RememberedWatches, "writers", self._lost_before_sending)
+                patch.setattr(commit, "_state_columns", self._lost_before_sending)
             decided = await super()._commit(*arguments)
         if self.crash == "after":
             assert self._connection is not None
@@ -178,10 +178,11 @@ class Crashing(CommitConnection):
             raise StoreFailed("the answer is lost", committed="unknown")
         return decided
 
-    def _lost_before_sending(self, keys: Sequence[str]) -> list[int]:
-        assert self._connection is not None
-        self._connection.terminate()
-        return [0] * len(keys)
+    def _lost_before_sending(self, states: Sequence[FnState], written_by: Sequence[int] | None = None) -> Any:
+        if written_by is not None:
+            assert self._connection is not None
+            self._connection.terminate()
+        return STATE_COLUMNS(states, written_by)
 
 
 async def _written_in_vain(connection: asyncpg.Connection[asyncpg.Record], *arguments: Any) -> Any:

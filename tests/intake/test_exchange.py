@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import socket
 import struct
 from typing import TYPE_CHECKING
@@ -14,10 +15,12 @@ from ofd_gateway.intake import Limits
 from ofd_gateway.protocol import Connection, CrcMode, Role, parse_confirmation, parse_container
 from ofd_gateway.storage import DocumentStore, StoreFailed
 from ofd_gateway.storage.database import Database
-from tests.intake.running import MemoryStore, read_answer, running_intake, until
+from tests.intake.running import MemoryStore, RunningIntake, read_answer, running_intake, until
 from tests.messages import DEBUG_FN, PLAIN_FN, container, document_body, message, tlv
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from ofd_gateway.protocol import Confirmation
 
 
@@ -296,18 +299,58 @@ class TestLimits:
 
     async def test_a_register_that_never_reads_is_cut_off(self) -> None:
         async with running_intake(limits=Limits(write_timeout_s=0.2)) as intake:
-            narrow = socket.socket()
-            narrow.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-            narrow.setblocking(False)
             loop = asyncio.get_running_loop()
-            await loop.sock_connect(narrow, ("127.0.0.1", intake.port))
             service = Connection(Role.REGISTER).send_service(version=b"\x01\x05", fn=DEBUG_FN)
-            with capture_logs() as logs, narrow, pytest.raises(ConnectionError):
+            with capture_logs() as logs, narrow_socket() as narrow, pytest.raises(ConnectionError):
+                await narrow_connect(narrow, intake.port)
                 async with asyncio.timeout(60):
                     while True:
                         await loop.sock_sendall(narrow, service * 2000)
             assert [entry["waiting_for"] for entry in logs if entry["event"] == "connection.timed_out"] == ["write"]
             await until(lambda: intake.server.connection_count == 0)
+
+    @pytest.mark.parametrize("end", ["idle", "half-closed", "garbage"])
+    async def test_answers_that_nobody_reads_do_not_keep_a_connection_that_ends(self, end: str) -> None:
+        limits = Limits(write_timeout_s=0.3, idle_timeout_s=0.3 if end == "idle" else 60)
+        async with running_intake(limits=limits) as intake:
+            with capture_logs() as logs, narrow_socket() as narrow:
+                await narrow_connect(narrow, intake.port)
+                await fill_a_little(narrow, intake)
+                if end == "half-closed":
+                    narrow.shutdown(socket.SHUT_WR)
+                elif end == "garbage":
+                    narrow.send(b"\0" * 30)
+                await until(lambda: intake.server.connection_count == 0)
+            assert [entry["waiting_for"] for entry in logs if entry["event"] == "connection.timed_out"] == ["write"]
+
+
+@contextlib.contextmanager
+def narrow_socket() -> Iterator[socket.socket]:
+    with socket.socket() as narrow:
+        narrow.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        narrow.setblocking(False)
+        yield narrow
+
+
+async def narrow_connect(narrow: socket.socket, port: int) -> None:
+    await asyncio.get_running_loop().sock_connect(narrow, ("127.0.0.1", port))
+
+
+async def fill_a_little(narrow: socket.socket, intake: RunningIntake) -> None:
+    """Asks without reading until answers wait in the gateway, but so few that it goes on to read."""
+    loop = asyncio.get_running_loop()
+    await until(lambda: intake.server.connection_count == 1)
+    (connection,) = intake.server._connections
+    assert connection._transport is not None
+    connection._transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
+    service = Connection(Role.REGISTER).send_service(version=b"\x01\x05", fn=DEBUG_FN)
+    asked = 0
+    async with asyncio.timeout(20):
+        while connection._transport.get_write_buffer_size() < 16_384:
+            await loop.sock_sendall(narrow, service * 200)
+            asked += 200
+            await until(lambda: intake.metric('messages_total{outcome="service"}') >= asked)
+    assert not connection._write_paused
 
 
 class TestInventory:

@@ -114,7 +114,7 @@ class RegisterConnection(asyncio.Protocol):
                 self._reading_paused = True
                 self._transport.pause_reading()
             return
-        self._advance()
+        self._intake.turns.take(self._take_turn)
 
     def eof_received(self) -> bool:
         """Keeps the writing half open, because a register may half-close and still read its confirmation."""
@@ -306,6 +306,10 @@ class RegisterConnection(asyncio.Protocol):
         self._close()
 
     # -- inside ----------------------------------------------------------------------------------------------------
+
+    def _take_turn(self) -> None:
+        if self._transport is not None:  # it may have gone while it waited; the register keeps its document
+            self._advance()
 
     def _advance(self) -> None:
         while not self._closing and not self._write_paused and self._in_flight is None:

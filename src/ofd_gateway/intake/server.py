@@ -13,6 +13,7 @@ import structlog
 
 from ofd_gateway.intake.connection import RegisterConnection
 from ofd_gateway.intake.refusals import Refusals
+from ofd_gateway.intake.turns import Turns
 
 if TYPE_CHECKING:
     import socket
@@ -72,6 +73,7 @@ class IntakeServer:
         self.balancers = balancers
         self.faults = faults
         self.loop = asyncio.get_running_loop()
+        self.turns = Turns()
         self._inventory = inventory
         self._known: dict[str, None] = {}
         self._questions: set[asyncio.Task[None]] = set()

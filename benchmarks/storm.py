@@ -15,7 +15,6 @@ import subprocess
 import sys
 import time
 import urllib.request
-from pathlib import Path
 from typing import cast
 
 import uvloop
@@ -23,7 +22,7 @@ import uvloop
 from benchmarks.frames import fn_number, message
 from benchmarks.gateway import running_gateway
 from benchmarks.load import CONFIRMATION_BYTES
-from benchmarks.processes import resident_bytes
+from benchmarks.processes import open_files, resident_bytes
 from ofd_gateway.open_files import raise_limit
 
 __all__ = ["storm"]
@@ -85,15 +84,11 @@ async def storm(
     return {"seconds": seconds, **{name: outcomes.count(name) for name in ("served", "refused", "hung")}}
 
 
-def _descriptors(pid: int) -> int:
-    return sum(1 for _ in Path(f"/proc/{pid}/fd").iterdir())
-
-
 def _show(options: argparse.Namespace) -> None:
     """Storms one after another on one gateway: what the first leaves behind the next ones find again."""
     with running_gateway() as gateway:
         for number in range(_ROUNDS):
-            before = _descriptors(gateway.pid), resident_bytes(gateway.pid)
+            before = open_files(gateway.pid), resident_bytes(gateway.pid)
             command = [sys.executable, "-m", "benchmarks.storm", gateway.ofd, f"--connections={options.connections}"]
             load = subprocess.Popen([*command, f"--first-fn={1 + number * 100_000}"], stdout=subprocess.PIPE)
             slowest_s, answers, descriptors, resident = 0.0, 0, 0, 0
@@ -102,7 +97,7 @@ def _show(options: argparse.Namespace) -> None:
                 with urllib.request.urlopen(f"http://{gateway.http}/healthz", timeout=10):
                     answers += 1
                 slowest_s = max(slowest_s, time.perf_counter() - asked)
-                descriptors = max(descriptors, _descriptors(gateway.pid))
+                descriptors = max(descriptors, open_files(gateway.pid))
                 resident = max(resident, resident_bytes(gateway.pid))
                 time.sleep(0.05)
             out, _ = load.communicate()
@@ -110,7 +105,7 @@ def _show(options: argparse.Namespace) -> None:
             figures = json.loads(out) | {
                 "healthz": answers,
                 "healthz_slowest_s": round(slowest_s, 3),
-                "descriptors": (before[0], descriptors, _descriptors(gateway.pid)),
+                "descriptors": (before[0], descriptors, open_files(gateway.pid)),
                 "resident_mb": tuple(round(x / 2**20, 1) for x in (before[1], resident, resident_bytes(gateway.pid))),
             }
             sys.stdout.write(json.dumps(figures) + "\n")

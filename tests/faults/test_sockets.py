@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from benchmarks.processes import cpu_seconds, resident_bytes
+from benchmarks.processes import cpu_seconds, open_files, resident_bytes
 
 from ofd_gateway.protocol import Connection, Role, parse_confirmation, parse_container
 from tests.e2e.running import RunningGateway, exchange, read_confirmation, running, wait_until
@@ -40,7 +40,7 @@ def document(number: int, fd: int = 1) -> bytes:
 
 
 def descriptors(gateway: RunningGateway) -> int:
-    return sum(1 for _ in Path(f"/proc/{gateway.child.pid}/fd").iterdir())
+    return open_files(gateway.child.pid)
 
 
 def metric(gateway: RunningGateway, name: str) -> float:
@@ -117,12 +117,9 @@ class TestManyAtOnce:
             assert metric(gateway, "connections") == 0
             resident.append(resident_bytes(gateway.child.pid))
         assert (resident[-1] - resident[0]) / CONNECTIONS < 4096, resident
-        assert metric(gateway, "connections_refused_total") == STORMS * (CONNECTIONS - ROOM)
-        wait_until(
-            lambda: (
-                sum(line["refused"] for line in gateway.events("connection.refused")) == STORMS * (CONNECTIONS - ROOM)
-            )
-        )
+        refused = STORMS * (CONNECTIONS - ROOM)
+        assert metric(gateway, "connections_refused_total") == refused
+        wait_until(lambda: sum(line["refused"] for line in gateway.events("connection.refused")) == refused)
         assert len(gateway.events("connection.refused")) < 100
         assert confirmed_fd(exchange(gateway, document(1, fd=2))) == 2
 

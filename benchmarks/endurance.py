@@ -81,10 +81,11 @@ def main() -> int:
                 documents=options.documents,
             )
             rounds.append(one)
+            documents, connections = sum(r.documents for r in rounds), sum(r.connections for r in rounds)
             sys.stdout.write(
-                f"{sum(r.documents for r in rounds):>9,} documents {sum(r.connections for r in rounds):>8,} connections "
-                f"{one.per_second:>7,.0f}/s  RSS {one.resident_bytes / 2**20:6.1f} MB  "
-                f"PSS {one.proportional_bytes / 2**20:6.1f} MB  {one.open_files} files  lost {one.lost}\n"
+                f"{documents:>9,} documents {connections:>8,} connections {one.per_second:>7,.0f}/s  "
+                f"RSS {one.resident_bytes / 2**20:6.1f} MB  PSS {one.proportional_bytes / 2**20:6.1f} MB  "
+                f"{one.open_files} files  lost {one.lost}\n"
             )
             sys.stdout.flush()
     grown = bytes_per_document(rounds, warm_up=options.warm_up)

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import socket
 import struct
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import pytest
@@ -218,6 +219,34 @@ async def test_a_lone_document_does_not_wait_and_a_crowd_shares_a_transaction() 
         assert max(intake.store.batches) > 5
         for _, writer in links:
             writer.close()
+
+
+@pytest.mark.parametrize("jump", [timedelta(days=1), timedelta(days=-1)], ids=["forward", "back"])
+async def test_a_wall_clock_that_jumps_changes_the_time_in_confirmations_and_nothing_else(jump: timedelta) -> None:
+    """Batches, connections and what waits for the store go by a clock that nobody sets."""
+    limits = Limits(idle_timeout_s=30, message_timeout_s=30, store_timeout_s=30)
+    async with running_intake(limits=limits) as intake:
+        reader, writer = await intake.connect()
+        part, whole = message(container(fd=1)), message(container(fd=2))
+        writer.write(part[:50])
+        await until(lambda: intake.server.connection_count == 1)
+        intake.clock.time += jump
+        writer.write(part[50:])
+        first = confirmation(await read_answer(reader))
+        intake.store.gate.clear()
+        intake.store.failures.append(StoreFailed("away", committed="no"))
+        writer.write(whole)
+        await until(lambda: next(iter(intake.server._connections)).is_busy)
+        intake.clock.time -= 2 * jump
+        intake.store.gate.set()
+        second = confirmation(await read_answer(reader))
+        writer.write(whole)
+        again = confirmation(await read_answer(reader))
+        assert (first.fd, second.fd, again.fd) == (1, 2, 2)
+        assert second.confirmed_at == first.confirmed_at - 2 * jump == intake.clock.now()
+        assert again.trailer == second.trailer
+        assert [len(rows) for rows in intake.store.rows.values()] == [1, 1]
+        writer.close()
 
 
 class TestLimits:

@@ -112,11 +112,11 @@ class Load:
         self._done = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
 
-    async def run(self, first_fn: int, documents: int, contact: bytes = b"") -> dict[str, float]:
+    async def run(self, first_fn: int, documents: int, contact: bytes = b"", *, first_fd: int = 1) -> dict[str, float]:
         """Builds the frames, opens the connections, then lets the clock run."""
         loop = asyncio.get_running_loop()
         frames = [
-            [message(fn_number(first_fn + index), fd, contact=contact) for fd in range(1, documents + 1)]
+            [message(fn_number(first_fn + index), fd, contact=contact) for fd in range(first_fd, first_fd + documents)]
             for index in range(self.connections)
         ]
         registers = [
@@ -185,6 +185,7 @@ def main() -> int:
     parser.add_argument("--documents", type=int, default=500, help="at most so many for each connection")
     parser.add_argument("--seconds", type=float, default=5.0)
     parser.add_argument("--first-fn", type=int, default=1)
+    parser.add_argument("--first-fd", type=int, default=1)
     parser.add_argument("--rate", type=float, default=0.0, help="documents a second of all, open loop")
     parser.add_argument("--contact", default="", help="a buyer's contact in every receipt")
     parser.add_argument("--reconnect", action="store_true", help="one connection for each document")
@@ -200,7 +201,7 @@ def main() -> int:
             reconnect=options.reconnect,
             rate=options.rate,
         )
-        return await load.run(options.first_fn, options.documents, options.contact.encode())
+        return await load.run(options.first_fn, options.documents, options.contact.encode(), first_fd=options.first_fd)
 
     sys.stdout.write(json.dumps(uvloop.run(run())) + "\n")
     return 0

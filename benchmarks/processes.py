@@ -6,7 +6,14 @@ import os
 from pathlib import Path
 from typing import Final
 
-__all__ = ["cpu_seconds", "cpu_seconds_by_kind", "resident_bytes", "resident_bytes_of_gateway"]
+__all__ = [
+    "cpu_seconds",
+    "cpu_seconds_by_kind",
+    "open_files",
+    "proportional_bytes",
+    "resident_bytes",
+    "resident_bytes_of_gateway",
+]
 
 _TICKS_PER_SECOND: Final = os.sysconf("SC_CLK_TCK")
 _USER_TICKS, _SYSTEM_TICKS, _PARENT = 11, 12, 1
@@ -38,6 +45,19 @@ def resident_bytes(pid: int) -> int:
     """Resident memory of one process."""
     pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
     return pages * os.sysconf("SC_PAGE_SIZE")
+
+
+def proportional_bytes(pid: int) -> int:
+    """Memory of one process in which what it shares counts in part (PSS)."""
+    for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
+        if line.startswith("Pss:"):
+            return int(line.split()[1]) * 1024
+    raise OSError(f"no PSS of {pid}")
+
+
+def open_files(pid: int) -> int:
+    """Descriptors that one process has open."""
+    return sum(1 for _ in Path(f"/proc/{pid}/fd").iterdir())
 
 
 def _is_database(pid: int) -> bool:

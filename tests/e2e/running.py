@@ -23,12 +23,22 @@ DEADLINE_S = 40.0
 class RunningGateway:
     """One `ofd-gateway serve` and what it has logged so far."""
 
-    def __init__(self, state_dir: Path, *options: str, environment: dict[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        state_dir: Path,
+        *options: str,
+        environment: dict[str, str] | None = None,
+        open_files: int | None = None,
+    ) -> None:
         self.state_dir = state_dir
         self.environment = {**os.environ, "OFD_GATEWAY_STATE_DIR": str(state_dir), **(environment or {})}
         self.records: list[dict[str, Any]] = []
         self.child = subprocess.Popen(
-            [COMMAND, "serve", "--http", "127.0.0.1:0", *(options or ("--listen", "127.0.0.1:0"))],
+            [
+                *limited(open_files),
+                *(COMMAND, "serve", "--http", "127.0.0.1:0"),
+                *(options or ("--listen", "127.0.0.1:0")),
+            ],
             stdout=subprocess.PIPE,
             env=self.environment,
         )
@@ -99,6 +109,17 @@ class RunningGateway:
             self.records.append(json.loads(line))
 
 
+def limited(open_files: int | None) -> list[str]:
+    """What stands before a command so that it starts with that limit (`ulimit -n`) and can not raise it."""
+    if open_files is None:
+        return []
+    script = (
+        "import os, resource, sys; number = int(sys.argv[1]); "
+        "resource.setrlimit(resource.RLIMIT_NOFILE, (number, number)); os.execv(sys.argv[2], sys.argv[2:])"
+    )
+    return [sys.executable, "-c", script, str(open_files)]
+
+
 def read_confirmation(link: socket.socket) -> bytes:
     """The whole answer; an empty result means that the gateway closed without a byte."""
     data = b""
@@ -126,8 +147,10 @@ def wait_until(condition: Callable[[], bool], *, deadline_s: float = DEADLINE_S,
         time.sleep(0.02)
 
 
-def running(state_dir: Path, *options: str, environment: dict[str, str] | None = None) -> Iterator[RunningGateway]:
-    gateway = RunningGateway(state_dir, *options, environment=environment)
+def running(
+    state_dir: Path, *options: str, environment: dict[str, str] | None = None, open_files: int | None = None
+) -> Iterator[RunningGateway]:
+    gateway = RunningGateway(state_dir, *options, environment=environment, open_files=open_files)
     try:
         yield gateway
     finally:

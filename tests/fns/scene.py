@@ -88,7 +88,13 @@ class Scene:
         )
 
     def endpoint(self, delay: DelayParameters | None = None) -> FnsEndpoint:
-        return FnsEndpoint(self.database, self.directory, self.outcomes.append, delay or DelayParameters())
+        return FnsEndpoint(
+            self.database,
+            self.directory,
+            self.outcomes.append,
+            delay or DelayParameters(),
+            longest_pause=LONGEST_RETRY_AFTER,
+        )
 
     @contextlib.asynccontextmanager
     async def exporting(

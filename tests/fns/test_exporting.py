@@ -10,6 +10,7 @@ import msgspec
 import pytest
 from structlog.testing import capture_logs
 
+from ofd_gateway.dispatch import Trouble
 from tests.fns.peer import Peer, response, serving
 from tests.fns.scene import MINUTE, NOON, PARAMETERS, SECOND, Scene, fn, register, until
 
@@ -211,6 +212,15 @@ async def test_a_clock_that_was_far_ahead_locks_nobody_out(scene: Scene, peer: P
     )
     async with scene.exporting(peer) as exporter:
         await scene.until_empty(exporter)
+
+
+async def test_a_pause_of_a_clock_that_was_far_ahead_is_replaced_by_the_next_failure(scene: Scene) -> None:
+    """Else a silent endpoint would be asked without a pause until that clock is caught up."""
+    later = NOON + timedelta(days=1)
+    await scene.execute("UPDATE fns_endpoint SET failing_since = $1, next_attempt_at = $1, failures = 3", later)
+    await scene.endpoint().failed(Trouble("timeout"), NOON, lambda failures: failures * MINUTE)
+    ((until, failures),) = await scene.fetch("SELECT next_attempt_at, failures FROM fns_endpoint")
+    assert (until, failures) == (NOON + 4 * MINUTE, 4)
 
 
 FAULTS = {

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import socket
 import struct
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import pytest
@@ -14,10 +16,12 @@ from ofd_gateway.intake import Limits
 from ofd_gateway.protocol import Connection, CrcMode, Role, parse_confirmation, parse_container
 from ofd_gateway.storage import DocumentStore, StoreFailed
 from ofd_gateway.storage.database import Database
-from tests.intake.running import MemoryStore, read_answer, running_intake, until
+from tests.intake.running import MemoryStore, RunningIntake, read_answer, running_intake, until
 from tests.messages import DEBUG_FN, PLAIN_FN, container, document_body, message, tlv
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from ofd_gateway.protocol import Confirmation
 
 
@@ -217,6 +221,34 @@ async def test_a_lone_document_does_not_wait_and_a_crowd_shares_a_transaction() 
             writer.close()
 
 
+@pytest.mark.parametrize("jump", [timedelta(days=1), timedelta(days=-1)], ids=["forward", "back"])
+async def test_a_wall_clock_that_jumps_changes_the_time_in_confirmations_and_nothing_else(jump: timedelta) -> None:
+    """Batches, connections and what waits for the store go by a clock that nobody sets."""
+    limits = Limits(idle_timeout_s=30, message_timeout_s=30, store_timeout_s=30)
+    async with running_intake(limits=limits) as intake:
+        reader, writer = await intake.connect()
+        part, whole = message(container(fd=1)), message(container(fd=2))
+        writer.write(part[:50])
+        await until(lambda: intake.server.connection_count == 1)
+        intake.clock.time += jump
+        writer.write(part[50:])
+        first = confirmation(await read_answer(reader))
+        intake.store.gate.clear()
+        intake.store.failures.append(StoreFailed("away", committed="no"))
+        writer.write(whole)
+        await until(lambda: next(iter(intake.server._connections)).is_busy)
+        intake.clock.time -= 2 * jump
+        intake.store.gate.set()
+        second = confirmation(await read_answer(reader))
+        writer.write(whole)
+        again = confirmation(await read_answer(reader))
+        assert (first.fd, second.fd, again.fd) == (1, 2, 2)
+        assert second.confirmed_at == first.confirmed_at - 2 * jump == intake.clock.now()
+        assert again.trailer == second.trailer
+        assert [len(rows) for rows in intake.store.rows.values()] == [1, 1]
+        writer.close()
+
+
 class TestLimits:
     async def test_a_slow_sender_is_cut_off(self) -> None:
         async with running_intake(limits=Limits(message_timeout_s=0.1)) as intake:
@@ -296,18 +328,58 @@ class TestLimits:
 
     async def test_a_register_that_never_reads_is_cut_off(self) -> None:
         async with running_intake(limits=Limits(write_timeout_s=0.2)) as intake:
-            narrow = socket.socket()
-            narrow.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-            narrow.setblocking(False)
             loop = asyncio.get_running_loop()
-            await loop.sock_connect(narrow, ("127.0.0.1", intake.port))
             service = Connection(Role.REGISTER).send_service(version=b"\x01\x05", fn=DEBUG_FN)
-            with capture_logs() as logs, narrow, pytest.raises(ConnectionError):
+            with capture_logs() as logs, narrow_socket() as narrow, pytest.raises(ConnectionError):
+                await narrow_connect(narrow, intake.port)
                 async with asyncio.timeout(60):
                     while True:
                         await loop.sock_sendall(narrow, service * 2000)
             assert [entry["waiting_for"] for entry in logs if entry["event"] == "connection.timed_out"] == ["write"]
             await until(lambda: intake.server.connection_count == 0)
+
+    @pytest.mark.parametrize("end", ["idle", "half-closed", "garbage"])
+    async def test_answers_that_nobody_reads_do_not_keep_a_connection_that_ends(self, end: str) -> None:
+        limits = Limits(write_timeout_s=0.3, idle_timeout_s=0.3 if end == "idle" else 60)
+        async with running_intake(limits=limits) as intake:
+            with capture_logs() as logs, narrow_socket() as narrow:
+                await narrow_connect(narrow, intake.port)
+                await fill_a_little(narrow, intake)
+                if end == "half-closed":
+                    narrow.shutdown(socket.SHUT_WR)
+                elif end == "garbage":
+                    narrow.send(b"\0" * 30)
+                await until(lambda: intake.server.connection_count == 0)
+            assert [entry["waiting_for"] for entry in logs if entry["event"] == "connection.timed_out"] == ["write"]
+
+
+@contextlib.contextmanager
+def narrow_socket() -> Iterator[socket.socket]:
+    with socket.socket() as narrow:
+        narrow.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        narrow.setblocking(False)
+        yield narrow
+
+
+async def narrow_connect(narrow: socket.socket, port: int) -> None:
+    await asyncio.get_running_loop().sock_connect(narrow, ("127.0.0.1", port))
+
+
+async def fill_a_little(narrow: socket.socket, intake: RunningIntake) -> None:
+    """Asks without reading until answers wait in the gateway, but so few that it goes on to read."""
+    loop = asyncio.get_running_loop()
+    await until(lambda: intake.server.connection_count == 1)
+    (connection,) = intake.server._connections
+    assert connection._transport is not None
+    connection._transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
+    service = Connection(Role.REGISTER).send_service(version=b"\x01\x05", fn=DEBUG_FN)
+    asked = 0
+    async with asyncio.timeout(20):
+        while connection._transport.get_write_buffer_size() < 16_384:
+            await loop.sock_sendall(narrow, service * 200)
+            asked += 200
+            await until(lambda: intake.metric('messages_total{outcome="service"}') >= asked)
+    assert not connection._write_paused
 
 
 class TestInventory:

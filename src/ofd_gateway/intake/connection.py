@@ -114,7 +114,7 @@ class RegisterConnection(asyncio.Protocol):
                 self._reading_paused = True
                 self._transport.pause_reading()
             return
-        self._advance()
+        self._intake.turns.take(self._take_turn)
 
     def eof_received(self) -> bool:
         """Keeps the writing half open, because a register may half-close and still read its confirmation."""
@@ -252,6 +252,12 @@ class RegisterConnection(asyncio.Protocol):
         self._resume()
 
     @property
+    def descriptor(self) -> int:
+        """The number of the socket among the open files of the process; -1 when there is none."""
+        sock = None if self._transport is None else self._transport.get_extra_info("socket")
+        return -1 if sock is None else int(sock.fileno())
+
+    @property
     def is_busy(self) -> bool:
         """A message is in flight or on its way in."""
         return self._in_flight is not None or self._protocol.message_in_progress
@@ -300,6 +306,10 @@ class RegisterConnection(asyncio.Protocol):
         self._close()
 
     # -- inside ----------------------------------------------------------------------------------------------------
+
+    def _take_turn(self) -> None:
+        if self._transport is not None:  # it may have gone while it waited; the register keeps its document
+            self._advance()
 
     def _advance(self) -> None:
         while not self._closing and not self._write_paused and self._in_flight is None:
@@ -512,12 +522,16 @@ class RegisterConnection(asyncio.Protocol):
         self._advance()
 
     def _close(self) -> None:
+        """Closes as soon as the peer has read what was written, and cuts it off when it does not."""
         self._closing = True
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        if self._transport is not None:
-            self._transport.close()
+        if self._transport is None:
+            return
+        if self._transport.get_write_buffer_size():
+            self._timer = self._intake.loop.call_later(self._intake.limits.write_timeout_s, self._expired)
+        self._transport.close()
 
     def _await_activity(self, reason: Literal["idle", "message", "write"], seconds: float) -> None:
         """Sets the moment at which the connection is given up; the running timer is only replaced by an earlier one."""
@@ -543,15 +557,20 @@ class RegisterConnection(asyncio.Protocol):
         self._expired()
 
     def _expired(self) -> None:
-        reason = self._deadline_reason
+        """Gives the connection up. With answers unread that is what it waited for, and an end would wait as well."""
+        self._timer = None
+        is_unread = self._transport is not None and self._transport.get_write_buffer_size() > 0
+        reason = "write" if is_unread else self._deadline_reason
         level = "debug" if reason == "idle" else "warning"
         getattr(self._logger(), level)(
             "connection.timed_out", waiting_for=reason, buffered_bytes=self._protocol.buffered_bytes, fn=self.fn
         )
         self._intake.metrics.connections_refused.labels(f"{reason}_timeout").inc()
-        self._closing = True
-        if self._transport is not None:
-            self._transport.abort() if reason == "write" else self._transport.close()
+        if is_unread and self._transport is not None:
+            self._closing = True
+            _reset(self._transport)
+        else:
+            self._close()
 
     def _logger(self) -> Any:
         if self._log is None:

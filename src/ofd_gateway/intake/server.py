@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Protocol
 import structlog
 
 from ofd_gateway.intake.connection import RegisterConnection
+from ofd_gateway.intake.refusals import Refusals
+from ofd_gateway.intake.turns import Turns
 
 if TYPE_CHECKING:
     import socket
@@ -71,6 +73,7 @@ class IntakeServer:
         self.balancers = balancers
         self.faults = faults
         self.loop = asyncio.get_running_loop()
+        self.turns = Turns()
         self._inventory = inventory
         self._known: dict[str, None] = {}
         self._questions: set[asyncio.Task[None]] = set()
@@ -81,6 +84,8 @@ class IntakeServer:
         self._server: asyncio.Server | None = None
         self._stopping = False
         self._emptied = asyncio.Event()
+        self._refusals = Refusals(metrics)
+        self._first_spare_file = limits.first_spare_file
         self._log = structlog.get_logger()
 
     async def start(self, sock: socket.socket) -> None:
@@ -113,6 +118,7 @@ class IntakeServer:
             await self.faults.stop()
         for question in list(self._questions):
             question.cancel()
+        self._refusals.close()
 
     async def clear(self) -> None:
         """Drops every connection, lets what was in hand end, and knows no FN any more; goes on listening."""
@@ -132,10 +138,15 @@ class IntakeServer:
         return len(self._connections)
 
     def admit(self, connection: RegisterConnection) -> bool:
-        """Counts a new connection in, unless the gateway is full or stopping."""
+        """Counts a new connection in, unless the gateway is full or stopping.
+
+        A connection gets the lowest free descriptor: one of those to spare says that all below are taken.
+        """
         if self._stopping or len(self._connections) >= self.limits.max_connections:
-            self.metrics.connections_refused.labels("max_connections").inc()
-            self._log.warning("connection.refused", limit="max_connections", peer=connection.peer)
+            self._refusals.note("max_connections", connection.peer)
+            return False
+        if self._first_spare_file is not None and connection.descriptor >= self._first_spare_file:
+            self._refusals.note("open_files", connection.peer)
             return False
         self._connections.add(connection)
         self.metrics.connections_opened.inc()

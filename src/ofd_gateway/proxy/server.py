@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import time
 from typing import TYPE_CHECKING
 
 import structlog
@@ -107,6 +108,7 @@ class _Relay:
         self._clock = clock
         self._owner = owner
         self._opened_at = clock.now()
+        self._opened_at_s = time.monotonic()
         self._passed_bytes = dict.fromkeys(Sender, 0)
         self._ended: set[Sender] = set()
         self._log = structlog.get_logger()
@@ -161,7 +163,7 @@ class _Relay:
             connection=self._number,
             register_bytes=self._passed_bytes[Sender.REGISTER],
             operator_bytes=self._passed_bytes[Sender.OPERATOR],
-            duration_s=round((self._clock.now() - self._opened_at).total_seconds(), 6),
+            duration_s=round(time.monotonic() - self._opened_at_s, 6),
         )
 
 

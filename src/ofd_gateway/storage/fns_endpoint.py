@@ -58,13 +58,25 @@ class QueueState(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class FnsEndpoint:
-    """The one endpoint of this database's leg. Everything raises DatabaseUnavailable."""
+    """The one endpoint of this database's leg. Everything raises DatabaseUnavailable.
 
-    def __init__(self, database: Database, rules: RuleBook, on_watched: OnWatched, delay: DelayParameters) -> None:
+    A pause that is longer than `longest_pause` was begun by a clock that was ahead: it counts as over.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        rules: RuleBook,
+        on_watched: OnWatched,
+        delay: DelayParameters,
+        *,
+        longest_pause: timedelta,
+    ) -> None:
         self._database = database
         self._rules = rules
         self._on_watched = on_watched
         self._delay = delay
+        self._longest_pause = longest_pause
 
     async def failed(self, trouble: Trouble, now: datetime, pause_of: Callable[[int], timedelta]) -> bool:
         """Nobody sends for `pause_of` so many failures; True when the endpoint answered until now.
@@ -73,7 +85,8 @@ class FnsEndpoint:
         """
         async with self._database.reading() as connection, connection.transaction():
             failing_since, failures, next_attempt_at = await connection.fetchrow(_LOCK) or (None, 0, None)
-            if failing_since is not None and next_attempt_at is not None and now < next_attempt_at:
+            is_paused = next_attempt_at is not None and now < next_attempt_at <= now + self._longest_pause
+            if failing_since is not None and is_paused:
                 return False
             failures += 1
             until = now + pause_of(failures)

@@ -13,6 +13,7 @@ import structlog
 from ofd_gateway import __version__
 from ofd_gateway.alerts import DownTime
 from ofd_gateway.clock import real_s
+from ofd_gateway.storage.clock_steps import make_due_after_step_back
 from ofd_gateway.storage.database import CONNECTION_ERRORS
 
 if TYPE_CHECKING:
@@ -31,6 +32,10 @@ _LONGEST_PAUSE: Final = timedelta(seconds=30)
 _BEAT: Final = """
 UPDATE service_runs SET last_seen_at = $2 WHERE id = $1 AND last_seen_at >= $3 RETURNING true
 """
+_LAST_SEEN: Final = "SELECT max(last_seen_at) FROM service_runs"
+_SEEN_EARLIER: Final = """
+UPDATE service_runs SET last_seen_at = $2, started_at = least(started_at, $2) WHERE id = $1
+"""
 _RUNS: Final = """
 SELECT started_at, coalesce(stopped_at, last_seen_at) AS ended_at FROM service_runs
 WHERE coalesce(stopped_at, last_seen_at) > (SELECT max(last_seen_at) - interval '62 days' FROM service_runs)
@@ -45,11 +50,15 @@ class ServiceRuns:
         self._database = database
         self._beat_s = beat_s
         self._id: int | None = None
+        self._seen_at: datetime | None = None
         self._log = structlog.get_logger()
 
     async def start(self, now: datetime) -> None:
-        """Begins a run."""
+        """Begins a run. When the last one was seen later than now, the clock has been set back meanwhile."""
         async with self._database.acquire() as connection:
+            seen_at: datetime | None = await connection.fetchval(_LAST_SEEN)
+            if seen_at is not None and seen_at - now > _LONGEST_PAUSE:
+                await self._step_back(connection, seen_at, now)
             self._id = await connection.fetchval(
                 "INSERT INTO service_runs (host, pid, version, started_at, last_seen_at) VALUES ($1, $2, $3, $4, $4) "
                 "RETURNING id",
@@ -58,12 +67,14 @@ class ServiceRuns:
                 __version__,
                 now,
             )
+        self._seen_at = now
 
     async def beat(self, clock: Clock) -> None:
         """Notes every few seconds that the run goes on; until cancelled. An unreachable database is met again later.
 
         After half a minute in which nothing could be noted, nothing could be stored either: a new run begins. Under a
-        fast clock both spans are longer on that clock, because in real time they are not endlessly short.
+        fast clock both spans are longer on that clock, because in real time they are not endlessly short. A new run
+        also begins when the clock was set back; the present one then ends now, and not in times that are yet to come.
         """
         beat_s = real_s(clock, self._beat_s, at_least_s=_SHORTEST_BEAT_S)
         longest_pause = _LONGEST_PAUSE * (beat_s / real_s(clock, self._beat_s))
@@ -72,9 +83,15 @@ class ServiceRuns:
             try:
                 now = clock.now()
                 async with self._database.acquire() as connection:
-                    goes_on = await connection.fetchval(_BEAT, self._id, now, now - longest_pause)
+                    if self._seen_at is not None and now < self._seen_at:
+                        await self._step_back(connection, self._seen_at, now)
+                        await connection.execute(_SEEN_EARLIER, self._id, now)
+                        goes_on = False
+                    else:
+                        goes_on = await connection.fetchval(_BEAT, self._id, now, now - longest_pause)
                 if not goes_on:
                     await self.start(now)
+                self._seen_at = now
             except CONNECTION_ERRORS as error:
                 self._log.warning("service_run.unrecorded", reason=str(error))
 
@@ -87,6 +104,10 @@ class ServiceRuns:
                 )
         except CONNECTION_ERRORS as error:
             self._log.warning("service_run.unrecorded", reason=str(error))
+
+    async def _step_back(self, connection: Connection, seen_at: datetime, now: datetime) -> None:
+        await make_due_after_step_back(connection, now)
+        self._log.warning("clock.stepped_back", seconds=round((seen_at - now).total_seconds(), 1))
 
 
 async def gaps(connection: Connection) -> tuple[DownTime, ...]:

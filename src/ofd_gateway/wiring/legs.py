@@ -69,15 +69,16 @@ async def make_exporter(
         fns.url, clock, token=fns.token, timeout_s=fns.timeout.total_seconds(), parallel=fns.parallel
     )
     stack.push_async_callback(transport.close)
+    longest_pause = max(fns.retry_max, LONGEST_RETRY_AFTER)
     return Exporter(
-        FnsOutbox(
+        FnsOutbox(database, directory, reporter, batch=fns.batch, longest_pause=longest_pause),
+        FnsEndpoint(
             database,
             directory,
             reporter,
-            batch=fns.batch,
-            longest_pause=max(fns.retry_max, LONGEST_RETRY_AFTER),
+            _patient(settings.alerts.fns_delay(), clock),
+            longest_pause=longest_pause,
         ),
-        FnsEndpoint(database, directory, reporter, _patient(settings.alerts.fns_delay(), clock)),
         transport,
         Renderer(EmulatorCrypto(load_or_create_key(settings.state_dir))),
         clock,

@@ -5,11 +5,23 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, NamedTuple
 
+import structlog
+
 from ofd_gateway.crypto import EmulatorCrypto
 from ofd_gateway.disposal import Disposal
-from ofd_gateway.intake import Batcher, Faults, IntakeServer, Limits, QuarantineWriter, Reader, TrustedBalancers
+from ofd_gateway.intake import (
+    SPARE_FILES,
+    Batcher,
+    Faults,
+    IntakeServer,
+    Limits,
+    QuarantineWriter,
+    Reader,
+    TrustedBalancers,
+)
 from ofd_gateway.keys import load_or_create_key
 from ofd_gateway.ledger import Ledger
+from ofd_gateway.open_files import raise_limit
 from ofd_gateway.storage import (
     Database,
     DocumentStore,
@@ -49,6 +61,7 @@ async def serve_registers(
     disposal: Disposal | None = None,
 ) -> RegistersSide:
     """Starts the registers' side; it is ended with the answers in hand still going out."""
+    limits = _limits(settings)
     crypto = EmulatorCrypto(load_or_create_key(settings.state_dir))
     if faults is not None:
         await faults.refresh()
@@ -71,7 +84,7 @@ async def serve_registers(
         crypto=crypto,
         clock=clock,
         metrics=metrics,
-        limits=_limits(settings),
+        limits=limits,
         operator_inn=settings.ofd.inn,
         answer_unreadable=settings.intake.undecodable == "code11",
         inventory=store if settings.intake.accept == "known" else None,
@@ -98,8 +111,15 @@ async def serve_registers(
 
 def _limits(settings: Settings) -> Limits:
     intake = settings.intake
+    needed = intake.max_connections + SPARE_FILES
+    open_files = raise_limit(needed)
+    if open_files is not None and open_files < needed:
+        structlog.get_logger().warning(
+            "open_files.few", open_files=open_files, max_connections=intake.max_connections, needed=needed
+        )
     return Limits(
         max_connections=intake.max_connections,
+        open_files=open_files,
         max_connections_per_fn=intake.max_connections_per_fn,
         max_message_bytes=intake.max_message_bytes,
         message_timeout_s=intake.message_timeout.total_seconds(),

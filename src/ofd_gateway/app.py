@@ -226,7 +226,7 @@ async def run_gateway(
         stack.push_async_callback(desk.close)
         buyers = make_buyers(settings, desk, directory, reporter, http_socket, metrics=metrics, clock=clock)
         exporter = await make_exporter(settings, dsn, directory, reporter, metrics=metrics, clock=clock, stack=stack)
-        readiness = Readiness(database)
+        readiness = Readiness(database, metrics.database_is_up)
         stack.callback(readiness.close)
         shown = await Database.connect(dsn, application_name="ofd-gateway web")
         stack.push_async_callback(shown.close)
@@ -318,6 +318,7 @@ async def run_worker(
     async with AsyncExitStack() as stack:
         database = await Database.connect(dsn, application_name="ofd-gateway worker", pool_size=2)
         stack.push_async_callback(database.close)
+        metrics.database_up.set(1)
         directory = await _directory(settings, database)
         watching = Watching(directory, AlertReporter(metrics))
         crypto = EmulatorCrypto(load_or_create_key(settings.state_dir))

@@ -5,32 +5,20 @@ from __future__ import annotations
 import asyncio
 import re
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 
 import asyncpg
 
 from ofd_gateway.storage.errors import DatabaseUnavailable, DatabaseUnsafe, reason_of
+from ofd_gateway.storage.hosts import CONNECTION_ERRORS, connect
 from ofd_gateway.storage.migrations import check_schema
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
-    from contextlib import AbstractAsyncContextManager
 
     from ofd_gateway.storage.migrations import Connection
 
 __all__ = ["CONNECTION_ERRORS", "Database", "check_durability", "masked_dsn"]
-
-CONNECTION_ERRORS: Final = (
-    OSError,
-    asyncpg.PostgresError,
-    asyncpg.InterfaceError,
-    asyncpg.InternalClientError,
-    TimeoutError,
-)
-"""Everything that a statement on a live or dying connection raises.
-
-The driver calls it an internal error when the server has just said that it closes the connection.
-"""
 
 _DSN_ERRORS: Final = (ValueError, OverflowError)
 """What the driver raises of a URI whose parts make no sense."""
@@ -86,6 +74,7 @@ class Database:
                 dsn,
                 min_size=1,
                 max_size=pool_size,
+                connect=cast("Any", connect),  # it takes what the pool gives it, and the driver's own takes more
                 timeout=_CONNECT_TIMEOUT_S,
                 command_timeout=_COMMAND_TIMEOUT_S,
                 server_settings={"application_name": application_name},
@@ -108,21 +97,36 @@ class Database:
         except CONNECTION_ERRORS:
             self._pool.terminate()
 
-    async def ping(self) -> None:
-        """Returns when the server answers, is durable and at this code's schema; else raises a `DatabaseError`."""
+    async def ping(self, *, for_writing: bool = False) -> None:
+        """Returns when the server answers, is durable and at this code's schema; else raises a `DatabaseError`.
+
+        `for_writing` asks for a server that takes writes as well.
+        """
         async with self.reading() as connection:
             await check_durability(connection)
             await check_schema(connection)
+            if for_writing and await connection.fetchval("SHOW transaction_read_only") == "on":
+                raise asyncpg.ReadOnlySQLTransactionError("the server takes no writes (transaction_read_only is on)")
 
-    def acquire(self) -> AbstractAsyncContextManager[asyncpg.pool.PoolConnectionProxy[asyncpg.Record]]:
-        """A connection of the pool for the length of an `async with`; raises what the driver raises."""
-        return self._pool.acquire()
+    @asynccontextmanager
+    async def acquire(self) -> AsyncIterator[asyncpg.pool.PoolConnectionProxy[asyncpg.Record]]:
+        """A connection of the pool for the length of an `async with`; raises what the driver raises.
+
+        When the server takes no writes every connection is made anew: a session keeps the setting that it began with,
+        and another of several hosts may take them by now.
+        """
+        try:
+            async with self._pool.acquire() as connection:
+                yield connection
+        except asyncpg.ReadOnlySQLTransactionError:
+            await self._pool.expire_connections()
+            raise
 
     @asynccontextmanager
     async def reading(self) -> AsyncIterator[asyncpg.pool.PoolConnectionProxy[asyncpg.Record]]:
         """The same, with every error of the connection as `DatabaseUnavailable`."""
         try:
-            async with self._pool.acquire() as connection:
+            async with self.acquire() as connection:
                 yield connection
         except CONNECTION_ERRORS as error:
             raise DatabaseUnavailable(str(error) or type(error).__name__) from error

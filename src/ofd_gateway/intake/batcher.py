@@ -96,7 +96,12 @@ class Batcher:
         self._idle.set()
         self._stopping = False
         self._log = structlog.get_logger()
-        self.healthy = True
+        self._told: set[str] = set()
+
+    @property
+    def healthy(self) -> bool:
+        """No transaction has failed since the last one that worked."""
+        return not self._told
 
     def submit(self, arrival: Arrival, waiter: Waiter) -> None:
         """Queues one arrival; the waiter hears of its outcome exactly once."""
@@ -176,17 +181,19 @@ class Batcher:
 
     def _goes_on(self) -> None:
         if not self.healthy:
-            self.healthy = True
+            self._told.clear()
             self._log.info("store.recovered")
         self._metrics.database_up.set(1)
 
     def _failed(self, error: StoreFailed) -> None:
         self._metrics.store_failures.labels(error.committed).inc()
         self._metrics.database_up.set(0)
-        if self.healthy:
-            self.healthy = False
+        reason = str(error)
+        cause = error.sqlstate or reason.partition(":")[0]
+        if cause not in self._told:
+            self._told.add(cause)
             sqlstate = {} if error.sqlstate is None else {"sqlstate": error.sqlstate}
-            self._log.error("store.failed", committed=error.committed, reason=str(error), **sqlstate)
+            self._log.error("store.failed", committed=error.committed, reason=reason, **sqlstate)
 
     async def _keep_for_retry(self, batch: list[_Waiting], error: StoreFailed) -> list[_Waiting]:
         if error.committed == "unknown":

@@ -10,7 +10,7 @@ import asyncpg
 import msgspec
 
 from ofd_gateway.ledger import DocumentRow, FnState, StoredDocument
-from ofd_gateway.storage.database import CONNECTION_ERRORS, check_durability
+from ofd_gateway.storage.database import CONNECTION_ERRORS, check_durability, limit_statements
 from ofd_gateway.storage.errors import DatabaseUnsafe, StoreFailed
 from ofd_gateway.storage.hosts import connect
 from ofd_gateway.storage.intake_statements import (
@@ -229,6 +229,7 @@ class CommitConnection:
                         server_settings={"application_name": "ofd-gateway intake"},
                     )
                     await check_durability(connection)
+                    await limit_statements(connection, self._timeout_s)
             except (*CONNECTION_ERRORS, DatabaseUnsafe) as error:
                 if connection is not None:
                     self._drop(connection)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from ofd_gateway.storage.migrations import Connection
 
-__all__ = ["CONNECTION_ERRORS", "Database", "check_durability", "masked_dsn"]
+__all__ = ["CONNECTION_ERRORS", "Database", "check_durability", "limit_statements", "masked_dsn"]
 
 _DSN_ERRORS: Final = (ValueError, OverflowError)
 """What the driver raises of a URI whose parts make no sense."""
@@ -27,6 +27,10 @@ _DURABILITY: Final = """
 SELECT name FROM pg_settings
 WHERE name IN ('fsync', 'synchronous_commit', 'full_page_writes') AND setting = 'off'
 ORDER BY name
+"""
+_LIMIT_STATEMENTS: Final = """
+SELECT set_config(name, $1::int::text, false) FROM pg_settings
+WHERE name = 'statement_timeout' AND setting::int NOT BETWEEN 1 AND $1::int
 """
 _PASSWORD: Final = re.compile(r"^(\w+://[^:@/?]*):.*@", re.DOTALL)
 _PASSWORD_PARAMETER: Final = re.compile(r"((?:ssl)?password=)[^&\s]*")
@@ -51,6 +55,15 @@ async def check_durability(connection: Connection) -> None:
         raise DatabaseUnsafe(
             f"the server has {' = off, '.join(off)} = off: a confirmed document could be lost; set it to on"
         )
+
+
+async def limit_statements(connection: Connection, timeout_s: float) -> None:
+    """Lets the server itself end whatever takes longer on this connection, unless it has a shorter limit already.
+
+    A session that waits for a lock does not notice that its client has gone: without a limit each attempt would leave
+    one behind, until the server has no connection left.
+    """
+    await connection.fetchval(_LIMIT_STATEMENTS, max(1, round(timeout_s * 1000)))
 
 
 class Database:

@@ -85,7 +85,8 @@ class Database:
         try:
             pool = await asyncpg.create_pool(
                 dsn,
-                min_size=1,
+                init_size=1,
+                min_size=0,  # with a floor the driver logs a traceback for each attempt to restore it
                 max_size=pool_size,
                 connect=cast("Any", connect),  # it takes what the pool gives it, and the driver's own takes more
                 timeout=_CONNECT_TIMEOUT_S,

@@ -318,7 +318,6 @@ async def run_worker(
     async with AsyncExitStack() as stack:
         database = await Database.connect(dsn, application_name="ofd-gateway worker", pool_size=2)
         stack.push_async_callback(database.close)
-        metrics.database_up.set(1)
         directory = await _directory(settings, database)
         watching = Watching(directory, AlertReporter(metrics))
         crypto = EmulatorCrypto(load_or_create_key(settings.state_dir))

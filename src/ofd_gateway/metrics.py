@@ -132,6 +132,7 @@ class Metrics:
             registry=registry,
             multiprocess_mode="livemin",
         )
+        self.database_up.set(1)  # a worker that has just begun must not speak for all: the least value counts
         self.database_restarts = _Counter(
             "ofd_gateway_database_restarts", "Times the embedded database was brought back", registry=registry
         )

@@ -4,13 +4,11 @@ Every line is `timestamp` (ISO-8601, UTC), `level`, `event`, then the fields. Ev
 (`document.accepted`). `warning` is the most that bad input can cause; `error` means that we failed.
 
 Lines leave through a thread of their own, so that a reader who stops reading the pipe never stops a confirmation:
-at most `LogStream.capacity_bytes` wait, later lines are dropped and counted, and `logs.dropped` says how many. The same
-holds for a file on a disk that is full.
+at most `LogStream.capacity_bytes` wait, later lines are dropped and counted, and `logs.dropped` says how many.
 """
 
 from __future__ import annotations
 
-import errno
 import logging
 import os
 import sys
@@ -31,8 +29,6 @@ __all__ = ["LogFormat", "LogStream", "configure_logs", "level_number"]
 
 LogFormat = Literal["auto", "json", "console"]
 
-_NO_SPACE: Final = (errno.ENOSPC, errno.EDQUOT)
-_FULL_DISK_PAUSE_S: Final = 0.5
 _CAPACITY_BYTES: Final = 32 * 1024 * 1024
 _ATOMIC_WRITE_BYTES: Final = 4096
 """A pipe takes writes up to this size whole, so that lines of several workers do not mix (POSIX PIPE_BUF on Linux)."""
@@ -80,11 +76,6 @@ class LogStream:
             self._ready.notify()
         self._thread.join(timeout_s)
 
-    @property
-    def is_writing(self) -> bool:
-        """Whether the thread still runs."""
-        return self._thread.is_alive()
-
     def _write_lines(self) -> None:
         while True:
             with self._ready:
@@ -93,22 +84,10 @@ class LogStream:
                         return
                     self._ready.wait()
                 chunk = self._take_chunk()
-            if not self._write_all(chunk):
-                return
-
-    def _write_all(self, chunk: bytes) -> bool:
-        """False when there is nobody to write for any more; a disk that is full is tried until it is not."""
-        view = memoryview(chunk)
-        while view:
             try:
-                view = view[os.write(self._fd, view) :]
-            except OSError as error:
-                if error.errno not in _NO_SPACE:
-                    return False
-                with self._ready:
-                    if self._ready.wait_for(lambda: self._closing, _FULL_DISK_PAUSE_S):
-                        return False
-        return True
+                _write_all(self._fd, chunk)
+            except OSError:
+                return
 
     def _take_chunk(self) -> bytes:
         taken = [self._lines.popleft()]
@@ -203,3 +182,9 @@ def _timestamp() -> str:
 
 def _dropped_line(count: int) -> bytes:
     return _encode({"timestamp": _timestamp(), "level": "error", "event": "logs.dropped", "lines": count})
+
+
+def _write_all(fd: int, data: bytes) -> None:
+    view = memoryview(data)
+    while view:
+        view = view[os.write(fd, view) :]

@@ -113,6 +113,7 @@ class Metrics:
             registry=registry,
             multiprocess_mode="livemin",
         )
+        self.database_up.set(1)  # a worker that has just begun must not speak for all: the least value counts
         self.database_restarts = Counter(
             "ofd_gateway_database_restarts", "Times the embedded database was brought back", registry=registry
         )
@@ -191,8 +192,16 @@ class Metrics:
     def render(self) -> bytes:
         """The exposition text, ASCII, one sample a line."""
         write_gathered()
-        if "PROMETHEUS_MULTIPROC_DIR" in os.environ:
-            merged = CollectorRegistry()
-            MultiProcessCollector(merged)  # type: ignore[no-untyped-call]
-            return generate_latest(merged)
-        return generate_latest(self._registry)
+        return generate_latest(self._merged())
+
+    def database_is_up(self) -> bool:
+        """Whether the last transaction of every process worked."""
+        return self._merged().get_sample_value("ofd_gateway_database_up") != 0
+
+    def _merged(self) -> CollectorRegistry:
+        """What is counted here or, with several workers, in all of them."""
+        if "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
+            return self._registry
+        merged = CollectorRegistry()
+        MultiProcessCollector(merged)  # type: ignore[no-untyped-call]
+        return merged

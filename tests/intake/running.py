@@ -64,6 +64,10 @@ class MemoryStore:
         self.batches.append(len(arrivals))
         return batch
 
+    async def probe(self) -> None:
+        if self.failures and (failure := self.failures.popleft()) is not None:
+            raise failure
+
     async def quarantine(self, rows: Sequence[QuarantineRow]) -> None:
         if self.failures and (failure := self.failures.popleft()) is not None:
             raise failure

@@ -412,6 +412,29 @@ class TestDatabaseFaults:
             assert events.count("store.failed") == 1
             assert events.count("store.recovered") == 1
 
+    async def test_each_cause_is_told_once_until_it_is_over(self) -> None:
+        def gone(detail: str) -> StoreFailed:
+            return StoreFailed(f"ConnectionRefusedError: {detail}", committed="no")
+
+        full = StoreFailed("DiskFullError: no space", committed="no", sqlstate="53100")
+        async with running_intake() as intake:
+            with capture_logs() as logs:
+                for failures in ([gone("1"), full, gone("2"), full], [gone("3")]):
+                    intake.store.failures.extend(failures)
+                    await intake.exchange(message(container()))
+            told = [entry.get("sqlstate") for entry in logs if entry["event"] == "store.failed"]
+            assert told == [None, "53100", None]
+
+    async def test_a_recovery_is_known_before_a_register_finds_out(self) -> None:
+        async with running_intake() as intake:
+            intake.store.failures.append(StoreFailed("gone", committed="unknown"))
+            with capture_logs() as logs:
+                assert await intake.exchange(message(container())) == b""
+                assert not intake.metrics.database_is_up()
+                await until(intake.metrics.database_is_up)
+            assert [entry["event"] for entry in logs if entry["event"] == "store.recovered"]
+            assert intake.store.rows == {}
+
     async def test_without_a_database_the_connection_is_closed_after_a_while(self) -> None:
         async with running_intake(limits=Limits(store_timeout_s=0.3)) as intake:
             intake.store.failures.extend([StoreFailed("gone", committed="no")] * 100)

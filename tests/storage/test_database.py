@@ -10,7 +10,8 @@ import asyncpg
 import pytest
 
 from ofd_gateway.storage import Database, DatabaseUnavailable, DatabaseUnsafe, masked_dsn
-from ofd_gateway.storage.database import check_durability
+from ofd_gateway.storage.database import check_durability, limit_statements
+from tests.storage.arrivals import value
 
 if TYPE_CHECKING:
     from tests.postgres import Server
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
         ("postgresql:///db?user=u&password=secret&host=/run", "postgresql:///db?user=u&password=***&host=/run"),
         ("postgresql://h/db?sslpassword=secret", "postgresql://h/db?sslpassword=***"),
         ("host=h password=secret user=u", "host=h password=*** user=u"),
+        ("postgresql://u:secret@a:1,b:2/db", "postgresql://u:***@a:1,b:2/db"),
+        ("postgresql://u@a:1,b:2/db", "postgresql://u@a:1,b:2/db"),
         ("embedded", "embedded"),
         ("postgresql://u:se/cret@h", "postgresql://u:***@h"),
         ("postgresql://h:5432?password=secret", "postgresql://h:5432?password=***"),
@@ -72,6 +75,38 @@ async def test_the_loss_of_the_server_is_told_and_ends(server: Server, dsn: str)
     with pytest.raises(DatabaseUnavailable):
         await database.ping()
     await database.close()
+
+
+async def test_a_pool_follows_a_database_that_takes_no_writes_for_a_while(server: Server, dsn: str) -> None:
+    name = urlsplit(dsn).path.lstrip("/")
+    before = await Database.connect(dsn)
+    await value(server.maintenance_dsn, f'ALTER DATABASE "{name}" SET default_transaction_read_only = on')
+    during = await Database.connect(dsn)
+    await during.ping()
+    for _ in range(2):
+        with pytest.raises(DatabaseUnavailable, match="read_only"):
+            await during.ping(for_writing=True)
+    await before.ping(for_writing=True)
+    async with during.reading() as connection:
+        assert await connection.fetchval("SHOW transaction_read_only") == "on"
+    await value(server.maintenance_dsn, f'ALTER DATABASE "{name}" RESET default_transaction_read_only')
+    with pytest.raises(DatabaseUnavailable, match="read-only"):
+        async with during.reading() as connection:
+            await connection.execute("CREATE TABLE written (i int)")
+    async with during.reading() as connection:
+        await connection.execute("CREATE TABLE written (i int)")
+    await during.ping(for_writing=True)
+    for database in (before, during):
+        await database.close()
+
+
+async def test_the_server_ends_what_takes_too_long_unless_its_own_limit_is_shorter(dsn: str) -> None:
+    connection = await asyncpg.connect(dsn)
+    for set_before, limit in (("0", "1500ms"), ("200ms", "200ms"), ("1min", "1500ms")):
+        await connection.execute(f"SET statement_timeout = '{set_before}'")
+        await limit_statements(connection, 1.5)
+        assert await connection.fetchval("SHOW statement_timeout") == limit
+    await connection.close()
 
 
 async def test_closing_does_not_wait_for_a_reader_for_ever(dsn: str, monkeypatch: pytest.MonkeyPatch) -> None:

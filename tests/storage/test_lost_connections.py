@@ -7,6 +7,7 @@ import contextlib
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+import asyncpg
 import pytest
 
 from ofd_gateway.ledger import Verdict
@@ -126,6 +127,35 @@ async def test_a_server_that_has_become_unsafe_gets_no_documents(server: Server,
         assert "synchronous_commit = off" in str(caught.value)
         await value(server.maintenance_dsn, f'ALTER DATABASE "{name}" RESET synchronous_commit')
         await store.commit([arrival(fd=2)], ledger(), NOW)
+
+
+async def test_a_trial_stores_nothing_and_tells_what_documents_would_meet(server: Server, dsn: str) -> None:
+    name = urlsplit(dsn).path.lstrip("/")
+    async with opened(dsn) as store:
+        await store.probe()
+        assert await value(dsn, "SELECT count(*) FROM quarantine") == 0
+        connection = await asyncpg.connect(dsn)
+        async with connection.transaction():
+            await connection.execute("LOCK TABLE documents IN EXCLUSIVE MODE")
+            with pytest.raises(StoreFailed) as caught:
+                await store.probe()
+        assert (caught.value.committed, caught.value.sqlstate) == ("no", "55P03")
+        await store.probe()
+        await value(server.maintenance_dsn, f'ALTER DATABASE "{name}" SET default_transaction_read_only = on')
+        await connection.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+            "WHERE datname = $1 AND application_name = 'ofd-gateway intake'",
+            name,
+        )
+        await connection.close()
+        with contextlib.suppress(StoreFailed):
+            await store.probe()
+        with pytest.raises(StoreFailed) as caught:
+            await store.probe()
+        assert caught.value.sqlstate == "25006"
+        await value(server.maintenance_dsn, f'ALTER DATABASE "{name}" RESET default_transaction_read_only')
+        await store.probe()
+        await store.commit([arrival(fd=1)], ledger(), NOW)
 
 
 async def test_a_quarantine_row_whose_answer_was_lost_is_unknown(dsn: str) -> None:

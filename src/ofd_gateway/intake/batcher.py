@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from collections import deque
 from typing import TYPE_CHECKING, Final, Literal, Protocol
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 __all__ = ["Batcher", "Store", "Waiter"]
 
 _RETRY_PAUSE_S: Final = 0.1
+_PROBE_PAUSE_S: Final = 1.0
 
 
 class Store(Protocol):
@@ -29,6 +31,10 @@ class Store(Protocol):
 
     async def commit(self, arrivals: Sequence[Arrival], ledger: Ledger, now: datetime) -> BatchDecision:
         """Everything of one batch in one transaction; raises `StoreFailed`."""
+        ...
+
+    async def probe(self) -> None:
+        """Returns when documents could be stored now; raises `StoreFailed`."""
         ...
 
 
@@ -62,7 +68,8 @@ class Batcher:
 
     One document alone does not wait for company. A transaction that certainly did not commit is tried again until its
     documents have waited `store_timeout_s`; one whose outcome is unknown is not: its connections are closed and the
-    registers send again, which the key of a document makes harmless.
+    registers send again, which the key of a document makes harmless. After a failure the store is tried every second
+    while nothing waits, so that its recovery is known before a register finds out.
     """
 
     def __init__(
@@ -89,7 +96,12 @@ class Batcher:
         self._idle.set()
         self._stopping = False
         self._log = structlog.get_logger()
-        self.healthy = True
+        self._told: set[str] = set()
+
+    @property
+    def healthy(self) -> bool:
+        """No transaction has failed since the last one that worked."""
+        return not self._told
 
     def submit(self, arrival: Arrival, waiter: Waiter) -> None:
         """Queues one arrival; the waiter hears of its outcome exactly once."""
@@ -105,7 +117,7 @@ class Batcher:
                 if self._stopping:
                     return
                 self._wake.clear()
-                await self._wake.wait()
+                await self._wait_for_work()
                 continue
             count = min(len(self._queue), self._max_batch)
             await self._commit([self._queue.popleft() for _ in range(count)])
@@ -118,6 +130,16 @@ class Batcher:
     async def wait_idle(self) -> None:
         """Returns once everything that was submitted has its outcome."""
         await self._idle.wait()
+
+    async def _wait_for_work(self) -> None:
+        while not self._wake.is_set():
+            try:
+                async with asyncio.timeout(None if self.healthy else _PROBE_PAUSE_S):
+                    await self._wake.wait()
+            except TimeoutError:
+                with contextlib.suppress(StoreFailed):
+                    await self._store.probe()
+                    self._goes_on()
 
     async def _commit(self, batch: list[_Waiting]) -> None:
         while batch:
@@ -146,10 +168,7 @@ class Batcher:
         await self._commit(batch[middle:])
 
     def _succeeded(self, batch: list[_Waiting], outcome: BatchDecision, commit_s: float) -> None:
-        if not self.healthy:
-            self.healthy = True
-            self._log.info("store.recovered")
-        self._metrics.database_up.set(1)
+        self._goes_on()
         self._metrics.batch_documents.observe(len(batch))
         self._metrics.commit_seconds.observe(commit_s)
         for waiting, decision in zip(batch, outcome.decisions, strict=True):
@@ -160,12 +179,21 @@ class Batcher:
         if self._on_committed is not None:
             self._on_committed()
 
+    def _goes_on(self) -> None:
+        if not self.healthy:
+            self._told.clear()
+            self._log.info("store.recovered")
+        self._metrics.database_up.set(1)
+
     def _failed(self, error: StoreFailed) -> None:
         self._metrics.store_failures.labels(error.committed).inc()
         self._metrics.database_up.set(0)
-        if self.healthy:
-            self.healthy = False
-            self._log.error("store.failed", committed=error.committed, reason=str(error))
+        reason = str(error)
+        cause = error.sqlstate or reason.partition(":")[0]
+        if cause not in self._told:
+            self._told.add(cause)
+            sqlstate = {} if error.sqlstate is None else {"sqlstate": error.sqlstate}
+            self._log.error("store.failed", committed=error.committed, reason=reason, **sqlstate)
 
     async def _keep_for_retry(self, batch: list[_Waiting], error: StoreFailed) -> list[_Waiting]:
         if error.committed == "unknown":

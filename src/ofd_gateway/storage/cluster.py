@@ -36,6 +36,8 @@ DATABASE_NAME: Final = "ofd_gateway"
 SUPERUSER: Final = "postgres"
 _LOG_LIMIT_BYTES: Final = 16 * 1024 * 1024
 _LOG_TAIL_BYTES: Final = 4096
+_LITTLE_SPACE_BYTES: Final = 48 * 1024 * 1024
+"""A segment of the server's log of transactions takes 16 MB, and a recovery needs more than one."""
 _ENVIRONMENT: Final = {"PATH": "/usr/local/bin:/usr/bin:/bin", "LC_ALL": "C", "TZ": "UTC"}
 
 _SERVER_SETTINGS: Final = {
@@ -127,6 +129,18 @@ class Cluster:
                 return log.read().decode(errors="replace").strip()
         except OSError:
             return ""
+
+    def last_words(self, since: int = 0) -> str:
+        """`log_tail`, and how much space is left on the disk if that is little: then the log could not grow either."""
+        said = self.log_tail(since)
+        try:
+            disk = os.statvfs(self.home)
+        except OSError:
+            return said
+        free_bytes = disk.f_bavail * disk.f_frsize
+        if free_bytes >= _LITTLE_SPACE_BYTES:
+            return said
+        return f"{said[-_LOG_TAIL_BYTES:]} (no space: {free_bytes} bytes are free on the disk of {self.home})".strip()
 
     def log_size(self) -> int:
         """Bytes in the server's log now."""

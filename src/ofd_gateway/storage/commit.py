@@ -10,8 +10,9 @@ import asyncpg
 import msgspec
 
 from ofd_gateway.ledger import DocumentRow, FnState, StoredDocument
-from ofd_gateway.storage.database import CONNECTION_ERRORS, check_durability
+from ofd_gateway.storage.database import CONNECTION_ERRORS, check_durability, limit_statements
 from ofd_gateway.storage.errors import DatabaseUnsafe, StoreFailed
+from ofd_gateway.storage.hosts import connect
 from ofd_gateway.storage.intake_statements import (
     ADD_QUARANTINED,
     ADD_STATES,
@@ -28,6 +29,7 @@ from ofd_gateway.storage.intake_statements import (
 )
 from ofd_gateway.storage.memory import Memory, RememberedWatches, WatchNotRemembered
 from ofd_gateway.storage.observations import likely_keys, observe
+from ofd_gateway.storage.trial import try_to_store
 from ofd_gateway.storage.watches import WatchTransaction
 
 if TYPE_CHECKING:
@@ -43,6 +45,7 @@ if TYPE_CHECKING:
 __all__ = ["NO_OUTBOXES", "CommitConnection", "Outboxes", "Watching"]
 
 _CONNECT_TIMEOUT_S: Final = 3.0
+_ENDS_THE_CONNECTION: Final = (asyncpg.PostgresConnectionError, asyncpg.ReadOnlySQLTransactionError)
 
 _T = TypeVar("_T")
 
@@ -100,6 +103,10 @@ class CommitConnection:
     async def quarantine(self, rows: Sequence[QuarantineRow]) -> None:
         """Stores the rows in one transaction; raises `StoreFailed`."""
         await _to_the_end(self._quarantine(rows))
+
+    async def probe(self) -> None:
+        """Returns when documents could be stored now; raises `StoreFailed`, and nothing is stored."""
+        await _to_the_end(self._probe())
 
     async def close(self) -> None:
         """Closes the connection; a transaction in flight ends first."""
@@ -195,16 +202,29 @@ class CommitConnection:
                 await self._give_up(connection, error)
                 raise _failure(error, sent=True) from error
 
+    async def _probe(self) -> None:
+        async with self._busy:
+            connection = await self._connected()
+            try:
+                async with asyncio.timeout(self._timeout_s):
+                    await try_to_store(connection)
+            except CONNECTION_ERRORS as error:
+                await self._give_up(connection, error)
+                raise _failure(error, sent=False) from error
+
     async def _connected(self) -> Connection:
         """The connection, made again after a loss; the server behind it may be another one by then."""
         if self._connection is None or self._connection.is_closed():
             connection: Connection | None = None
             try:
                 async with asyncio.timeout(_CONNECT_TIMEOUT_S):
-                    connection = await asyncpg.connect(
-                        self._dsn, server_settings={"application_name": "ofd-gateway intake"}
+                    connection = await connect(
+                        self._dsn,
+                        timeout=_CONNECT_TIMEOUT_S,
+                        server_settings={"application_name": "ofd-gateway intake"},
                     )
                     await check_durability(connection)
+                    await limit_statements(connection, self._timeout_s)
             except (*CONNECTION_ERRORS, DatabaseUnsafe) as error:
                 if connection is not None:
                     self._drop(connection)
@@ -214,8 +234,11 @@ class CommitConnection:
         return self._connection
 
     async def _give_up(self, connection: Connection, error: BaseException) -> None:
-        """After an error of the server the connection is sound again once rolled back; any other one is dropped."""
-        if isinstance(error, asyncpg.PostgresError) and not isinstance(error, asyncpg.PostgresConnectionError):
+        """After an error of the server the connection is sound again once rolled back; any other one is dropped.
+
+        So is one to a server that takes no writes: a session keeps the setting that it began with.
+        """
+        if isinstance(error, asyncpg.PostgresError) and not isinstance(error, _ENDS_THE_CONNECTION):
             try:
                 async with asyncio.timeout(1.0):
                     await connection.execute("ROLLBACK")
@@ -346,10 +369,11 @@ def _storable(text: str) -> str:
 
 def _failure(error: BaseException, *, sent: bool) -> StoreFailed:
     reason = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+    sqlstate = getattr(error, "sqlstate", None)
     if sent and not _certainly_rolled_back(error):
-        return StoreFailed(reason, committed="unknown")
+        return StoreFailed(reason, committed="unknown", sqlstate=sqlstate)
     refused = isinstance(error, asyncpg.DataError | asyncpg.IntegrityConstraintViolationError)
-    return StoreFailed(reason, committed="no", retryable=not refused)
+    return StoreFailed(reason, committed="no", retryable=not refused, sqlstate=sqlstate)
 
 
 def _certainly_rolled_back(error: BaseException) -> bool:

@@ -5,32 +5,20 @@ from __future__ import annotations
 import asyncio
 import re
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 
 import asyncpg
 
 from ofd_gateway.storage.errors import DatabaseUnavailable, DatabaseUnsafe, reason_of
+from ofd_gateway.storage.hosts import CONNECTION_ERRORS, connect
 from ofd_gateway.storage.migrations import check_schema
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
-    from contextlib import AbstractAsyncContextManager
 
     from ofd_gateway.storage.migrations import Connection
 
-__all__ = ["CONNECTION_ERRORS", "Database", "check_durability", "masked_dsn"]
-
-CONNECTION_ERRORS: Final = (
-    OSError,
-    asyncpg.PostgresError,
-    asyncpg.InterfaceError,
-    asyncpg.InternalClientError,
-    TimeoutError,
-)
-"""Everything that a statement on a live or dying connection raises.
-
-The driver calls it an internal error when the server has just said that it closes the connection.
-"""
+__all__ = ["CONNECTION_ERRORS", "Database", "check_durability", "limit_statements", "masked_dsn"]
 
 _DSN_ERRORS: Final = (ValueError, OverflowError)
 """What the driver raises of a URI whose parts make no sense."""
@@ -39,6 +27,10 @@ _DURABILITY: Final = """
 SELECT name FROM pg_settings
 WHERE name IN ('fsync', 'synchronous_commit', 'full_page_writes') AND setting = 'off'
 ORDER BY name
+"""
+_LIMIT_STATEMENTS: Final = """
+SELECT set_config(name, $1::int::text, false) FROM pg_settings
+WHERE name = 'statement_timeout' AND setting::int NOT BETWEEN 1 AND $1::int
 """
 _PASSWORD: Final = re.compile(r"^(\w+://[^:@/?]*):.*@", re.DOTALL)
 _PASSWORD_PARAMETER: Final = re.compile(r"((?:ssl)?password=)[^&\s]*")
@@ -65,6 +57,15 @@ async def check_durability(connection: Connection) -> None:
         )
 
 
+async def limit_statements(connection: Connection, timeout_s: float) -> None:
+    """Lets the server itself end whatever takes longer on this connection, unless it has a shorter limit already.
+
+    A session that waits for a lock does not notice that its client has gone: without a limit each attempt would leave
+    one behind, until the server has no connection left.
+    """
+    await connection.fetchval(_LIMIT_STATEMENTS, max(1, round(timeout_s * 1000)))
+
+
 class Database:
     """The way to the database for everything but the group commit, which has a connection of its own."""
 
@@ -84,8 +85,10 @@ class Database:
         try:
             pool = await asyncpg.create_pool(
                 dsn,
-                min_size=1,
+                init_size=1,
+                min_size=0,  # with a floor the driver logs a traceback for each attempt to restore it
                 max_size=pool_size,
+                connect=cast("Any", connect),  # it takes what the pool gives it, and the driver's own takes more
                 timeout=_CONNECT_TIMEOUT_S,
                 command_timeout=_COMMAND_TIMEOUT_S,
                 server_settings={"application_name": application_name},
@@ -108,21 +111,36 @@ class Database:
         except CONNECTION_ERRORS:
             self._pool.terminate()
 
-    async def ping(self) -> None:
-        """Returns when the server answers, is durable and at this code's schema; else raises a `DatabaseError`."""
+    async def ping(self, *, for_writing: bool = False) -> None:
+        """Returns when the server answers, is durable and at this code's schema; else raises a `DatabaseError`.
+
+        `for_writing` asks for a server that takes writes as well.
+        """
         async with self.reading() as connection:
             await check_durability(connection)
             await check_schema(connection)
+            if for_writing and await connection.fetchval("SHOW transaction_read_only") == "on":
+                raise asyncpg.ReadOnlySQLTransactionError("the server takes no writes (transaction_read_only is on)")
 
-    def acquire(self) -> AbstractAsyncContextManager[asyncpg.pool.PoolConnectionProxy[asyncpg.Record]]:
-        """A connection of the pool for the length of an `async with`; raises what the driver raises."""
-        return self._pool.acquire()
+    @asynccontextmanager
+    async def acquire(self) -> AsyncIterator[asyncpg.pool.PoolConnectionProxy[asyncpg.Record]]:
+        """A connection of the pool for the length of an `async with`; raises what the driver raises.
+
+        When the server takes no writes every connection is made anew: a session keeps the setting that it began with,
+        and another of several hosts may take them by now.
+        """
+        try:
+            async with self._pool.acquire() as connection:
+                yield connection
+        except asyncpg.ReadOnlySQLTransactionError:
+            await self._pool.expire_connections()
+            raise
 
     @asynccontextmanager
     async def reading(self) -> AsyncIterator[asyncpg.pool.PoolConnectionProxy[asyncpg.Record]]:
         """The same, with every error of the connection as `DatabaseUnavailable`."""
         try:
-            async with self._pool.acquire() as connection:
+            async with self.acquire() as connection:
                 yield connection
         except CONNECTION_ERRORS as error:
             raise DatabaseUnavailable(str(error) or type(error).__name__) from error

@@ -129,6 +129,10 @@ class DocumentStore:
         """Stores messages that were not accepted; raises `StoreFailed`."""
         await self._quarantines.quarantine(rows)
 
+    async def probe(self) -> None:
+        """Returns when documents could be stored now; raises `StoreFailed`, and nothing is stored."""
+        await self._commits.probe()
+
     async def is_known(self, fn: str, registration_number: str | None) -> bool:
         """Whether this FN, or the register that its document names, has been here before."""
         async with self._database.reading() as connection:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
 import os
 import signal
 import time
@@ -112,11 +113,12 @@ class EmbeddedPostgres:
     async def watch(self) -> None:
         """Brings the server back whenever it ends, however often that takes; runs until it is cancelled.
 
-        A server that cannot start now (no space on the disk, say) is tried again, at longer intervals up to 5 s.
+        A server that cannot start now (no space on the disk, say) is tried again, at longer intervals up to 5 s; the
+        first, second, fourth, eighth failure and so on are logged.
         """
         while self._server is not None:
             await _exited(self._server, None)
-            self._log.error("database.died", code=self._server.returncode, said=self._cluster.log_tail()[-500:])
+            self._log.error("database.died", code=self._server.returncode, said=self._cluster.last_words()[-500:])
             started = time.monotonic()
             await self._bring_back()
             if self._on_restart is not None:
@@ -133,14 +135,15 @@ class EmbeddedPostgres:
 
     async def _bring_back(self) -> None:
         pause_s = _RESTART_PAUSE_S
-        while True:
+        for attempt in itertools.count(1):
             await asyncio.sleep(pause_s)
             try:
                 await end_orphan(self._cluster.data_dir, timeout_s=_ORPHAN_WAIT_S)
                 await self._launch()
             except (DatabaseUnavailable, OSError) as error:
                 pause_s = min(pause_s * 2, _LONGEST_RESTART_PAUSE_S)
-                self._log.error("database.restart_failed", reason=str(error), next_try_s=pause_s)
+                if attempt.bit_count() == 1:
+                    self._log.error("database.restart_failed", reason=str(error), attempt=attempt, next_try_s=pause_s)
             else:
                 return
 
@@ -159,7 +162,8 @@ class EmbeddedPostgres:
             said = self._cluster.log_tail(said_before)
             passing = _STILL_IN_USE in said or (self._server.returncode or 0) < 0
             if not passing or time.monotonic() > deadline:
-                raise DatabaseUnavailable(f"the embedded database does not start: {said[-1000:]}")
+                last_words = self._cluster.last_words(said_before)[-1000:]
+                raise DatabaseUnavailable(f"the embedded database does not start: {last_words}")
             await asyncio.sleep(_RESTART_PAUSE_S)
             await end_orphan(self._cluster.data_dir, timeout_s=_ORPHAN_WAIT_S)
 

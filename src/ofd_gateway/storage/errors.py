@@ -51,13 +51,17 @@ class StoreFailed(DatabaseError):
     """A transaction failed.
 
     `committed` is `no` when nothing of it was stored, and `unknown` when COMMIT was sent and no answer came. With `no`,
-    `retryable` tells a lost connection from data that the database refuses, which it would refuse again.
+    `retryable` tells a lost connection from data that the database refuses, which it would refuse again. `sqlstate` is
+    the server's code, None when it said nothing.
     """
 
-    def __init__(self, reason: str, *, committed: Literal["no", "unknown"], retryable: bool = True) -> None:
+    def __init__(
+        self, reason: str, *, committed: Literal["no", "unknown"], retryable: bool = True, sqlstate: str | None = None
+    ) -> None:
         super().__init__(reason)
         self.committed = committed
         self.retryable = retryable
+        self.sqlstate = sqlstate
 
 
 def reason_of(error: Exception) -> str:

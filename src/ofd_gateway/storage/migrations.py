@@ -9,9 +9,7 @@ import re
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, TypeAlias
-
-import asyncpg
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 from ofd_gateway.storage.errors import (
     DatabaseUnavailable,
@@ -20,6 +18,10 @@ from ofd_gateway.storage.errors import (
     SchemaOutdated,
     reason_of,
 )
+from ofd_gateway.storage.hosts import CONNECTION_ERRORS, connect
+
+if TYPE_CHECKING:
+    import asyncpg
 
 __all__ = ["Migration", "check_schema", "load_migrations", "migrate"]
 
@@ -84,10 +86,10 @@ async def migrate(dsn: str, migrations: list[Migration] | None = None) -> list[s
     """
     known = load_migrations() if migrations is None else migrations
     try:
-        connection = await asyncpg.connect(
+        connection = await connect(
             dsn, timeout=_CONNECT_TIMEOUT_S, server_settings={"application_name": "ofd-gateway migrate"}
         )
-    except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, TimeoutError, ValueError, OverflowError) as error:
+    except (*CONNECTION_ERRORS, ValueError, OverflowError) as error:
         raise DatabaseUnavailable(f"cannot connect to the database: {reason_of(error)}") from None
     try:
         await _lock(connection)
@@ -100,7 +102,7 @@ async def migrate(dsn: str, migrations: list[Migration] | None = None) -> list[s
                     "INSERT INTO schema_migrations (name, sha256) VALUES ($1, $2)", migration.name, migration.sha256
                 )
         return [migration.name for migration in missing]
-    except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+    except CONNECTION_ERRORS as error:
         raise DatabaseUnavailable(f"the migration failed: {error}") from error
     finally:
         await connection.close()
@@ -136,7 +138,7 @@ async def _applied(connection: Connection) -> dict[str, str]:
     return {row["name"]: row["sha256"] for row in rows}
 
 
-async def _lock(connection: asyncpg.Connection[asyncpg.Record]) -> None:
+async def _lock(connection: Connection) -> None:
     deadline = time.monotonic() + _LOCK_WAIT_S
     while not await connection.fetchval("SELECT pg_try_advisory_lock($1)", _LOCK_KEY):
         if time.monotonic() > deadline:

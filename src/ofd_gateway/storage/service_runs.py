@@ -78,6 +78,7 @@ class ServiceRuns:
         """
         beat_s = real_s(clock, self._beat_s, at_least_s=_SHORTEST_BEAT_S)
         longest_pause = _LONGEST_PAUSE * (beat_s / real_s(clock, self._beat_s))
+        is_told = False
         while True:
             await asyncio.sleep(beat_s)
             try:
@@ -93,7 +94,11 @@ class ServiceRuns:
                     await self.start(now)
                 self._seen_at = now
             except CONNECTION_ERRORS as error:
-                self._log.warning("service_run.unrecorded", reason=str(error))
+                if not is_told:
+                    self._log.warning("service_run.unrecorded", reason=str(error))
+                is_told = True
+            else:
+                is_told = False
 
     async def stop(self, now: datetime) -> None:
         """Ends the run; a database that is gone keeps the last beat instead."""

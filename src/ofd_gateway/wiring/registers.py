@@ -67,13 +67,14 @@ async def serve_registers(
         await faults.refresh()
     policy = settings.ffd.policy()
     outboxes = Outboxes(fns=bool(settings.fns.url), buyers=settings.buyers_on)
-    store = DocumentStore(database, watching=watching, outboxes=outboxes)
+    store_timeout_s = settings.intake.store_timeout.total_seconds()
+    store = DocumentStore(database, statement_timeout_s=store_timeout_s, watching=watching, outboxes=outboxes)
     batcher = Batcher(
         store,
         Ledger(crypto, policy),
         clock,
         metrics,
-        store_timeout_s=settings.intake.store_timeout.total_seconds(),
+        store_timeout_s=store_timeout_s,
         on_committed=on_committed,
     )
     quarantine = QuarantineWriter(store, metrics)

@@ -75,8 +75,10 @@ class _SocketProxy(FaultProxy):
         await self._server.wait_closed()
 
     async def _serve(self, from_client: asyncio.StreamReader, to_client: asyncio.StreamWriter) -> None:
-        with contextlib.suppress(asyncio.CancelledError):  # a connection that was cut is no error of the event loop's
+        try:
             await super()._serve(from_client, to_client)
+        except (OSError, asyncio.CancelledError):  # the server is gone, or the connection was cut: no error of the loop's
+            to_client.transport.abort()
 
     async def _open_server(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
         return await asyncio.open_unix_connection(str(self._aside))

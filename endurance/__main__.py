@@ -10,6 +10,7 @@ import asyncio
 import json
 import random
 import shutil
+import signal
 import sys
 import tempfile
 from pathlib import Path
@@ -39,6 +40,7 @@ def main() -> int:
     print(f"soak: seed {seed}, {order.rounds} rounds of {order.round_s:.0f} s with faults and {order.calm_rounds} of")
     print(f"      {order.calm_round_s:.0f} s without, {order.rate_per_s:.0f} documents a second", flush=True)
     print(HEADER, flush=True)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # what was started is stopped, as on SIGINT
     report = asyncio.run(soak(order, home, _show))
     print("\n".join(summary_lines(report)))
     if options.json is not None:

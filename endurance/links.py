@@ -77,7 +77,10 @@ class _SocketProxy(FaultProxy):
     async def _serve(self, from_client: asyncio.StreamReader, to_client: asyncio.StreamWriter) -> None:
         try:
             await super()._serve(from_client, to_client)
-        except (OSError, asyncio.CancelledError):  # the server is gone, or the connection was cut: no error of the loop's
+        except (
+            OSError,
+            asyncio.CancelledError,
+        ):  # the server is gone, or the connection was cut: no error of the loop's
             to_client.transport.abort()
 
     async def _open_server(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:

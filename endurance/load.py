@@ -192,10 +192,12 @@ class Load:
             message = frames.message(frames.fn_number(self._dice.randrange(1000)), 1)
             with contextlib.suppress(OSError):
                 _, writer = await asyncio.open_connection(self._host, self._port)
-                writer.write(message[: self._dice.randrange(1, len(message))])
-                await writer.drain()
-                await asyncio.sleep(self._dice.uniform(0.0, 0.1))
-                writer.transport.abort()
+                try:
+                    writer.write(message[: self._dice.randrange(1, len(message))])
+                    await writer.drain()
+                    await asyncio.sleep(self._dice.uniform(0.0, 0.1))
+                finally:
+                    writer.transport.abort()
 
     async def _send_slowly(self) -> None:
         """Registers that send a few bytes now and then, and give up before the document is whole."""

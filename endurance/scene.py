@@ -74,7 +74,19 @@ class Scene:
     async def stop(self) -> list[str]:
         """Stops everything; what is wrong with how it ended."""
         codes = {child.name: await child.stop() for child in (self.gateway, self.emulator)}
-        return [f"{name} ended with code {code}" for name, code in codes.items() if code != 0]
+        findings = [f"{name} ended with code {code}" for name, code in codes.items() if code != 0]
+        if await self._is_listening():
+            findings.append("somebody listens after the gateway has ended: a worker outlives its supervisor")
+        return findings
+
+    async def _is_listening(self) -> bool:
+        host, _, port = self.address.rpartition(":")
+        try:
+            _, writer = await asyncio.open_connection(host, int(port))
+        except OSError:
+            return False
+        writer.close()
+        return True
 
     async def play(self, kind: FaultKind) -> None:
         """Does it. What needs a database waits for one. Raises NotReady when the gateway does not come back."""

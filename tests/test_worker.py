@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 
 from ofd_gateway.worker import _say_ready
 
@@ -15,8 +16,14 @@ def test_a_worker_tells_its_supervisor_that_it_serves() -> None:
         assert told.read() == b"ready\n"
 
 
-def test_a_supervisor_that_waits_no_longer_is_no_error() -> None:
+def test_a_worker_whose_supervisor_is_gone_stops() -> None:
+    told: list[int] = []
+    before = signal.signal(signal.SIGTERM, lambda number, _: told.append(number))
     read_end, write_end = os.pipe()
     os.close(read_end)
-    with os.fdopen(write_end, "wb", buffering=0) as supervisor:
-        _say_ready(supervisor)
+    try:
+        with os.fdopen(write_end, "wb", buffering=0) as supervisor:
+            _say_ready(supervisor)
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    assert told == [signal.SIGTERM]

@@ -5,7 +5,6 @@ Run as `python -m ofd_gateway.worker` by `ofd_gateway.workers`, never by a perso
 
 from __future__ import annotations
 
-import contextlib
 import os
 import signal
 import socket
@@ -35,9 +34,11 @@ def main() -> int:
 
 
 def _say_ready(supervisor: RawIOBase) -> None:
-    """A supervisor that has waited too long is about to kill this worker, which is no fault of the worker's."""
-    with contextlib.suppress(BrokenPipeError):
+    """Ends this worker when nobody listens: its supervisor has given it up, or died before it could die with it."""
+    try:
         supervisor.write(b"ready\n")
+    except BrokenPipeError:
+        os.kill(os.getpid(), signal.SIGTERM)
 
 
 if __name__ == "__main__":

@@ -6,7 +6,7 @@ PYTEST_WORKERS ?= 2
 export UV_PYTHON_DOWNLOADS := never
 
 .DEFAULT_GOAL := help
-.PHONY: help setup runtime run demo test check format docs bench bench-full fuzz lock clean
+.PHONY: help setup runtime run demo test check format docs bench bench-full fuzz soak lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -51,6 +51,9 @@ fuzz: setup ## look for input that breaks a promise, 60 s a target (ARGS="qr rea
 	@env -u VIRTUAL_ENV UV_PROJECT_ENVIRONMENT=.venv UV_LINK_MODE=copy \
 		$(BIN)/python -m uv sync --quiet --frozen --inexact --group fuzz --python $(BIN)/python
 	$(BIN)/python -m fuzz $(ARGS)
+
+soak: setup ## load, kills and cut connections for a quarter of an hour, everything checked (ARGS="--minutes 2 --seed 7")
+	$(BIN)/python -m endurance $(ARGS)
 
 bench-full: setup ## sweeps, latency, costs and growth; writes docs/performance.md anew (ten minutes)
 	@$(BIN)/python -c "import matplotlib" 2>/dev/null || $(BIN)/python -m pip install -q "matplotlib>=3.10,<4"

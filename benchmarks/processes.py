@@ -9,6 +9,8 @@ from typing import Final
 __all__ = [
     "cpu_seconds",
     "cpu_seconds_by_kind",
+    "descendants",
+    "is_database",
     "open_files",
     "proportional_bytes",
     "resident_bytes",
@@ -28,9 +30,9 @@ def cpu_seconds(pid: int) -> float:
 def cpu_seconds_by_kind(pid: int) -> dict[str, float]:
     """The same for a gateway and all its children: `gateway` (workers included) and `database`."""
     used = {"gateway": 0.0, "database": 0.0}
-    for process in [pid, *_descendants(pid)]:
+    for process in [pid, *descendants(pid)]:
         try:
-            used["database" if _is_database(process) else "gateway"] += cpu_seconds(process)
+            used["database" if is_database(process) else "gateway"] += cpu_seconds(process)
         except OSError:
             continue
     return used
@@ -38,7 +40,7 @@ def cpu_seconds_by_kind(pid: int) -> dict[str, float]:
 
 def resident_bytes_of_gateway(pid: int) -> int:
     """Resident memory of a gateway and its workers, without the database."""
-    return sum(resident_bytes(process) for process in [pid, *_descendants(pid)] if not _is_database(process))
+    return sum(resident_bytes(process) for process in [pid, *descendants(pid)] if not is_database(process))
 
 
 def resident_bytes(pid: int) -> int:
@@ -60,11 +62,13 @@ def open_files(pid: int) -> int:
     return sum(1 for _ in Path(f"/proc/{pid}/fd").iterdir())
 
 
-def _is_database(pid: int) -> bool:
+def is_database(pid: int) -> bool:
+    """Whether it is a process of PostgreSQL's; raises OSError when it is gone."""
     return b"postgres" in Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")[0]
 
 
-def _descendants(pid: int) -> list[int]:
+def descendants(pid: int) -> list[int]:
+    """The children of a process, their children, and so on."""
     children: dict[int, list[int]] = {}
     for entry in Path("/proc").iterdir():
         if entry.name.isdecimal():

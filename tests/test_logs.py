@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import os
 import re
 import threading
 import time
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 import structlog
 from structlog.testing import capture_logs
 
@@ -163,3 +165,32 @@ def _await(condition: Callable[[], bool]) -> None:
     while not condition():
         assert time.monotonic() < deadline, "the condition did not come"
         time.sleep(0.002)
+
+
+def test_a_librarys_warning_brings_its_reason_in_one_line() -> None:
+    (record,) = lines_of_a_library(logging.WARNING)
+    assert record.pop("timestamp")
+    assert record == {
+        "level": "warning",
+        "event": "library.logged",
+        "logger": "some.library",
+        "message": "trying again",
+        "reason": "OSError: no route",
+    }
+
+
+def test_a_librarys_error_brings_the_exception_as_it_is() -> None:
+    (record,) = lines_of_a_library(logging.ERROR)
+    assert "reason" not in record
+    assert "OSError: no route" in record["exception"]
+
+
+def lines_of_a_library(level: int) -> list[dict[str, str]]:
+    """What the service logs when a library reports an exception that it has dealt with."""
+    read_end, write_end = os.pipe()
+    stream = configure_logs(log_format="json", fd=write_end)
+    logging.getLogger("some.library").log(level, "trying again", exc_info=OSError("no route"))
+    stream.close()
+    os.close(write_end)
+    with os.fdopen(read_end, "rb") as lines:
+        return [msgspec.json.decode(line) for line in lines]

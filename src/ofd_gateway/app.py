@@ -45,6 +45,7 @@ from ofd_gateway.web import (
     health_app,
     is_loopback,
 )
+from ofd_gateway.wiring.awaited import awaited_database
 from ofd_gateway.wiring.legs import make_buyers, make_exporter
 from ofd_gateway.wiring.letters import make_mailer
 from ofd_gateway.wiring.pages import api, receipt_pages
@@ -316,7 +317,7 @@ async def run_worker(
 ) -> None:
     """Serves registers on a socket that the supervisor has bound, until it is to stop or to drain."""
     async with AsyncExitStack() as stack:
-        database = await Database.connect(dsn, application_name="ofd-gateway worker", pool_size=2)
+        database = await awaited_database(dsn, signals.stop)
         stack.push_async_callback(database.close)
         directory = await _directory(settings, database)
         watching = Watching(directory, AlertReporter(metrics))

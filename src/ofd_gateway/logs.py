@@ -154,12 +154,14 @@ class _StreamLogger:
 
 
 class _ForwardToStructlog(logging.Handler):
-    """Brings what libraries log through the standard library into the one stream."""
+    """Brings what libraries log through the standard library into the one stream; a traceback with errors alone."""
 
     def emit(self, record: logging.LogRecord) -> None:
         fields: dict[str, Any] = {"logger": record.name, "message": record.getMessage()}
-        if record.exc_info:
+        if record.exc_info and record.levelno >= logging.ERROR:
             fields["exc_info"] = record.exc_info
+        elif record.exc_info and record.exc_info[1] is not None:
+            fields["reason"] = f"{type(record.exc_info[1]).__name__}: {record.exc_info[1]}"
         structlog.get_logger().log(record.levelno, "library.logged", **fields)
 
 

@@ -70,7 +70,7 @@ def project_files() -> list[Path]:
         ).stdout.split("\0")
         files = [ROOT / name for name in listed if name]
     except (OSError, subprocess.CalledProcessError):
-        folders = ("src", "tests", "docs", "migrations", "scripts", "benchmarks", ".ci")
+        folders = ("src", "tests", "docs", "migrations", "scripts", "benchmarks", "endurance", ".ci")
         files = [path for folder in folders for path in (ROOT / folder).rglob("*") if "__pycache__" not in path.parts]
         files += [path for path in ROOT.iterdir() if path.is_file()]
     return [path for path in files if path.is_file()]

@@ -13,10 +13,12 @@ import subprocess
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 import pytest
 
 from tests.e2e.running import COMMAND, RunningGateway, exchange, read_confirmation, running, wait_until
+from tests.faults.proxy import fault_proxy
 from tests.messages import container, message
 
 if TYPE_CHECKING:
@@ -220,6 +222,42 @@ def test_workers_that_cannot_start_are_not_put_in_place(state_dir: Path) -> None
             gateway.child.send_signal(signal.SIGHUP)
             gateway.wait_event("workers.replaced")
             assert gateway.stop() == 0
+
+
+@pytest.mark.faults
+async def test_a_worker_that_starts_while_the_database_is_away_waits_for_it(dsn: str, state_dir: Path) -> None:
+    async with fault_proxy(dsn) as proxy:
+        port = urlsplit(proxy.dsn).port
+        assert port is not None
+        where = ("--listen", "127.0.0.1:0", "--workers", "2", "--database", proxy.dsn)
+        gateway = await asyncio.to_thread(RunningGateway, state_dir, *where)
+        try:
+            await proxy.stop()
+            os.kill(gateway.events("worker.ready")[0]["pid"], signal.SIGKILL)
+            waiting = await asyncio.to_thread(gateway.wait_event, "worker.database_awaited")
+            await proxy.start(port)
+            await asyncio.to_thread(wait_until, lambda: len(gateway.events("worker.ready")) == 3)
+            assert waiting["level"] == "warning"
+            assert gateway.events("worker.failed") == []
+            assert len(gateway.events("worker.died")) == 1
+            assert await asyncio.to_thread(gateway.stop) == 0
+        finally:
+            await asyncio.to_thread(gateway.close)
+
+
+@pytest.mark.faults
+async def test_a_worker_that_waits_for_the_database_ends_when_it_is_told_to(dsn: str, state_dir: Path) -> None:
+    async with fault_proxy(dsn) as proxy:
+        where = ("--listen", "127.0.0.1:0", "--workers", "2", "--database", proxy.dsn)
+        gateway = await asyncio.to_thread(RunningGateway, state_dir, *where)
+        try:
+            await proxy.stop()
+            os.kill(gateway.events("worker.ready")[0]["pid"], signal.SIGKILL)
+            await asyncio.to_thread(gateway.wait_event, "worker.database_awaited")
+            assert await asyncio.to_thread(gateway.stop) == 0
+        finally:
+            await asyncio.to_thread(gateway.close)
+            await proxy.start()
 
 
 @pytest.mark.faults

@@ -1,6 +1,6 @@
 """What documents and connections leave behind in the gateway's own process: nothing.
 
-`python -m benchmarks.endurance` asks the same of a million documents.
+`python -m benchmarks.million` asks the same of a million documents.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from benchmarks.endurance import bytes_per_document, endure
+from benchmarks.million import bytes_per_document, endure
 
 from tests.e2e.running import running
 

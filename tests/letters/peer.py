@@ -67,6 +67,7 @@ class _Server(SMTP):
         handler: Peer = self.event_handler
         if handler.cut_data:
             await self.push("354 go on")
+            assert isinstance(self.transport, asyncio.WriteTransport)
             self.transport.abort()
             return
         await super().smtp_DATA(arg)

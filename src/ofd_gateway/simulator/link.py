@@ -130,6 +130,8 @@ class Link(asyncio.Protocol):
             self._transport.write(message)
         else:
             for start in range(0, len(message), write_bytes):
+                if self._lost:
+                    break
                 self._transport.write(message[start : start + write_bytes])
                 await asyncio.sleep(0)
         overdue = loop.call_later(timeout_s, self._give_up, timeout_s)

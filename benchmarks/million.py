@@ -63,7 +63,7 @@ def bytes_per_document(rounds: list[Round], *, warm_up: int) -> float:
 
 def main() -> int:
     """All rounds on a gateway of its own."""
-    parser = argparse.ArgumentParser(prog="benchmarks.endurance", description=__doc__)
+    parser = argparse.ArgumentParser(prog="benchmarks.million", description=__doc__)
     parser.add_argument("--rounds", type=int, default=20)
     parser.add_argument("--warm-up", type=int, default=4, help="rounds before memory is compared")
     parser.add_argument("--connections", type=int, default=5000, help="of one round")

@@ -14,7 +14,6 @@ from ofd_gateway.storage.migrations import check_schema
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
-    from contextlib import AbstractAsyncContextManager
 
     from ofd_gateway.storage.migrations import Connection
 
@@ -114,15 +113,27 @@ class Database:
             await check_durability(connection)
             await check_schema(connection)
 
-    def acquire(self) -> AbstractAsyncContextManager[asyncpg.pool.PoolConnectionProxy[asyncpg.Record]]:
-        """A connection of the pool for the length of an `async with`; raises what the driver raises."""
-        return self._pool.acquire()
+    @asynccontextmanager
+    async def acquire(self) -> AsyncIterator[asyncpg.pool.PoolConnectionProxy[asyncpg.Record]]:
+        """A connection of the pool for the length of an `async with`; raises what the driver raises.
+
+        A transaction that is rolled back for a cancelled task raises an error of its own when the connection is dead.
+        The task is cancelled all the same: whoever waits for its end would wait for ever.
+        """
+        try:
+            async with self._pool.acquire() as connection:
+                yield connection
+        except CONNECTION_ERRORS as error:
+            task = asyncio.current_task()
+            if task is not None and task.cancelling():
+                raise asyncio.CancelledError from error
+            raise
 
     @asynccontextmanager
     async def reading(self) -> AsyncIterator[asyncpg.pool.PoolConnectionProxy[asyncpg.Record]]:
         """The same, with every error of the connection as `DatabaseUnavailable`."""
         try:
-            async with self._pool.acquire() as connection:
+            async with self.acquire() as connection:
                 yield connection
         except CONNECTION_ERRORS as error:
             raise DatabaseUnavailable(str(error) or type(error).__name__) from error

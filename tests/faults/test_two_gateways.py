@@ -227,7 +227,7 @@ async def test_what_a_cut_off_gateway_held_is_taken_over(
 
             await until(lambda: send(box, second.address, FNS[1], FILLED), "the locked FN's confirmation")
             await until(lambda: nothing_waits(database), "letters and documents that the first had in hand")
-            assert await database.fetchval(SESSIONS, first_address) == 0
+            await until(lambda: is_gone(database, first_address), "the end of every session of the first")
             assert await database.fetchval("SELECT count(*) FROM documents") == 2
             await until(lambda: are_told(database, FNS[:2]), "a letter about each alert")
             assert max(Counter(str(one["Message-ID"]) for one in mail.messages).values()) <= 2
@@ -316,6 +316,10 @@ async def is_stopped_at_rest(
         gateway.child.send_signal(signal.SIGCONT)
         return False
     return True
+
+
+async def is_gone(database: asyncpg.Connection[asyncpg.Record], address: str) -> bool:
+    return await database.fetchval(SESSIONS, address) == 0
 
 
 async def are(database: asyncpg.Connection[asyncpg.Record], query: str, address: str, names: set[str]) -> bool:

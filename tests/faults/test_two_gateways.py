@@ -91,7 +91,7 @@ async def box() -> AsyncIterator[Box]:
             await migrate(cluster.dsn)
             yield Box(network, cluster.maintenance_dsn)
         finally:
-            server.send_signal(signal.SIGINT)
+            server.send_signal(signal.SIGQUIT)
             await asyncio.to_thread(server.wait, 20)
     finally:
         cluster.close()

@@ -37,6 +37,7 @@ from ofd_gateway.storage import (
     Watching,
     masked_dsn,
     migrate,
+    with_peer_timeout,
 )
 from ofd_gateway.systemd import ServiceManager
 from ofd_gateway.web import (
@@ -192,13 +193,16 @@ async def run_gateway(
         _share_clock(settings)
 
         embedded: EmbeddedPostgres | None = None
-        dsn = settings.database
-        if dsn == "embedded":
+        shown_dsn = settings.database
+        if shown_dsn == "embedded":
             embedded = EmbeddedPostgres(settings.state_dir, on_restart=metrics.database_restarts.inc)
-            dsn = await embedded.start()
+            shown_dsn = await embedded.start()
             stack.push_async_callback(embedded.stop)
-        for name in await migrate(dsn):
+        for name in await migrate(shown_dsn):
             log.info("database.migrated", migration=name)
+        dsn = shown_dsn
+        if embedded is None:
+            dsn = with_peer_timeout(dsn, settings.database_peer_timeout.total_seconds())
         database = await Database.connect(dsn)
         stack.push_async_callback(database.close)
         if await Feed(database).begin():
@@ -286,7 +290,7 @@ async def run_gateway(
                 )
                 endless.append(tasks.create_task(_decline_whenever(replace)))
                 end_registers = registers.end
-            addresses = address_text(sockets[0]), address_text(http_socket), masked_dsn(dsn)
+            addresses = address_text(sockets[0]), address_text(http_socket), masked_dsn(shown_dsn)
             log.info("gateway.ready", ofd=addresses[0], http=addresses[1], database=addresses[2], pid=os.getpid())
             manager.ready(f"приём / serving {addresses[0]}")
             endless.append(tasks.create_task(manager.keep_alive()))

@@ -239,6 +239,10 @@ class Settings(BaseSettings):
     listen: Address = Field(SocketAddress(host="127.0.0.1", port=7777), description="where registers connect")
     http: Address = Field(SocketAddress(host="127.0.0.1", port=8080), description="health, metrics, API")
     database: DatabaseChoice = Field(EMBEDDED, repr=False, description="`embedded` or a PostgreSQL URI")
+    database_peer_timeout: Duration = Field(
+        timedelta(seconds=15),
+        description="after which a server ends the sessions of a gateway that is cut off; `0s`: as the server likes",
+    )
     state_dir: Directory = Field(default_factory=default_state_dir, description="keys, the embedded database")
     workers: int = Field(1, ge=1, le=64, description="processes that serve registers")
     disposable: bool = Field(

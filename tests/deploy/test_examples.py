@@ -73,6 +73,9 @@ def test_the_balancer_knows_the_gateways_and_their_ports() -> None:
     assert servers == {name: f"{name}:7777" for name in gateways()}
     assert "send-proxy-v2" in HAPROXY
     assert "httpchk GET /readyz" in HAPROXY
+    connections = re.search(r"maxconn (\d+)", HAPROXY)
+    assert connections is not None
+    assert COMPOSE["services"]["balancer"]["ulimits"]["nofile"] > 2 * int(connections[1])
     idle_s = Settings().intake.idle_timeout.total_seconds()
     for side in ("client", "server"):
         told = re.search(rf"timeout {side} (\d+)s", HAPROXY)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import socket
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -85,8 +86,8 @@ def response(status: int, body: bytes = b"", **headers: str) -> bytes:
 
 
 @contextlib.asynccontextmanager
-async def serving(peer: Peer, *, port: int = 0) -> AsyncIterator[Peer]:
-    """The peer on a free port of 127.0.0.1."""
+async def serving(peer: Peer, *, port: int = 0, sock: socket.socket | None = None) -> AsyncIterator[Peer]:
+    """The peer on a free port of 127.0.0.1, or on a socket that is given."""
     writers: set[asyncio.StreamWriter] = set()
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -115,7 +116,8 @@ async def serving(peer: Peer, *, port: int = 0) -> AsyncIterator[Peer]:
             writers.discard(writer)
             writer.transport.abort()
 
-    server = await asyncio.start_server(serve, "127.0.0.1", port, limit=1 << 24)
+    sock = sock or socket.create_server(("127.0.0.1", port))
+    server = await asyncio.start_server(serve, sock=sock, limit=1 << 24)
     peer.port = server.sockets[0].getsockname()[1]
     try:
         yield peer

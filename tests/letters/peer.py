@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import socket
 from email import message_from_bytes, policy
 from typing import TYPE_CHECKING, Any
 
@@ -75,9 +76,15 @@ class _Server(SMTP):
 
 @contextlib.asynccontextmanager
 async def serving(
-    peer: Peer, *, tls: ssl.SSLContext | None = None, implicit: bool = False, auth: bool = False, port: int = 0
+    peer: Peer,
+    *,
+    tls: ssl.SSLContext | None = None,
+    implicit: bool = False,
+    auth: bool = False,
+    port: int = 0,
+    sock: socket.socket | None = None,
 ) -> AsyncIterator[Peer]:
-    """The peer on a free port of 127.0.0.1."""
+    """The peer on a free port of 127.0.0.1, or on a socket that is given."""
     loop = asyncio.get_running_loop()
 
     def authenticate(server: Any, session: Any, envelope: Any, mechanism: str, data: Any) -> AuthResult:
@@ -95,7 +102,8 @@ async def serving(
             auth_require_tls=False,
         )
 
-    server = await loop.create_server(protocol, "127.0.0.1", port, ssl=tls if implicit else None)
+    sock = sock or socket.create_server(("127.0.0.1", port))
+    server = await loop.create_server(protocol, sock=sock, ssl=tls if implicit else None)
     peer.port = server.sockets[0].getsockname()[1]
     try:
         yield peer

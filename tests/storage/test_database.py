@@ -11,6 +11,7 @@ import pytest
 
 from ofd_gateway.storage import Database, DatabaseUnavailable, DatabaseUnsafe, masked_dsn
 from ofd_gateway.storage.database import check_durability, limit_statements
+from tests.faults.proxy import fault_proxy
 from tests.storage.arrivals import value
 
 if TYPE_CHECKING:
@@ -124,3 +125,24 @@ async def test_closing_does_not_wait_for_a_reader_for_ever(dsn: str, monkeypatch
     await database.close()
     with pytest.raises(DatabaseUnavailable):
         await reader
+
+
+@pytest.mark.faults
+@pytest.mark.parametrize("way", ["acquire", "reading"])
+async def test_a_cancelled_task_is_cancelled_though_its_connection_dies(dsn: str, way: str) -> None:
+    async with fault_proxy(dsn) as proxy:
+        database = await Database.connect(proxy.dsn)
+
+        async def work() -> None:
+            async with getattr(database, way)() as connection, connection.transaction():
+                await connection.execute("SELECT pg_sleep(20)")
+
+        task = asyncio.create_task(work())
+        async with asyncio.timeout(20):
+            while not await value(dsn, "SELECT count(*) FROM pg_stat_activity WHERE query = 'SELECT pg_sleep(20)'"):
+                await asyncio.sleep(0.02)
+        task.cancel()
+        proxy.cut()
+        await asyncio.wait([task], timeout=20)
+        assert task.cancelled(), task
+        await database.close()

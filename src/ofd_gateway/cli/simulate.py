@@ -49,11 +49,12 @@ _HABITS_HELP = "; ".join(f"{habit.name}: {habit.text}" for habit in HABITS.value
 def simulate(
     context: typer.Context,
     to: Annotated[
-        str | None,
+        list[str] | None,
         typer.Option(
             "--to",
-            metavar="HOST:PORT",
-            help="Куда подключаться (шлюз этой машины). / Endpoint of the operator (the gateway of this machine).",
+            metavar="HOST:PORT[,…]",
+            help="Куда подключаться (шлюз этой машины); несколько адресов через запятую или повтором: при отказе "
+            "следующий. / Endpoint of the operator (the gateway of this machine); several: the next when one fails.",
             show_default=False,
         ),
     ] = None,
@@ -148,11 +149,12 @@ def simulate(
     if list_scenarios:
         show_scenarios(as_json=as_json)
         return
-    host, port = parse_endpoint(to or _listening(config, database, state_dir))
-    clock = _clock(clock_start, clock_rate, clock_anchor, config, state_dir, follows=to is None)
+    (host, port), *others = parse_endpoints(to or [_listening(config, database, state_dir)])
+    clock = _clock(clock_start, clock_rate, clock_anchor, config, state_dir, follows=not to)
     endpoint = Endpoint(
         host=host,
         port=port,
+        others=tuple(others),
         answer_timeout_s=parse_duration_s(answer_timeout, "--answer-timeout"),
         operator_inn=_checked_inn(operator_inn),
         response_codes=parse_codes(expect_code),
@@ -190,6 +192,11 @@ def simulate(
     clean = run_and_show(orders, scenario=scenario, record=record, clock=clock, as_json=as_json)
     if not clean:
         raise typer.Exit(1)
+
+
+def parse_endpoints(texts: Sequence[str]) -> list[tuple[str, int]]:
+    """Host and port of each `HOST:PORT[,HOST:PORT…]`; typer.BadParameter when one is none."""
+    return [parse_endpoint(part.strip()) for text in texts for part in text.split(",")]
 
 
 def parse_endpoint(text: str) -> tuple[str, int]:

@@ -13,6 +13,7 @@ from ofd_gateway.protocol import SESSION_HEADER_BYTES
 from ofd_gateway.simulator.dice import Dice
 from ofd_gateway.simulator.link import AnswerBroken, AnswerOverdue, Link, LinkLost
 from ofd_gateway.simulator.record import ConfirmedDocument, Recorder
+from ofd_gateway.simulator.route import Route
 from ofd_gateway.simulator.verify import Confirmed, Expectation, Mismatch, Rule, verify
 
 if TYPE_CHECKING:
@@ -45,7 +46,10 @@ class Endpoint:
 
     host: str
     port: int
+    others: tuple[tuple[str, int], ...] = ()
+    """Further addresses (host, port), each tried when the one before does not answer."""
     connect_timeout_s: float = 10.0
+    """For each address."""
     answer_timeout_s: float = 300.0
     """How long the protocol lets a register wait."""
     reconnect_min_s: float = 0.1
@@ -63,8 +67,9 @@ class Register:
     """One register: a till with its drive, a habit, a connection when it needs one.
 
     A lost link, an overdue or a refused answer leaves the document
-    in the queue; it is sent again, the same bytes, after a pause that doubles up to `reconnect_max_s`. At most one
-    message is under way. While `online` is not set the register has no network.
+    in the queue; it is sent again, the same bytes, after a pause that doubles up to `reconnect_max_s`, and to the next
+    address of the operator when there are several. At most one message is under way. While `online` is not set the
+    register has no network.
     """
 
     def __init__(
@@ -92,6 +97,9 @@ class Register:
         self._dice = Dice("register", till.fn.number)
         self._version = habit.session_version(till.fn.ffd)
         self._link: Link | None = None
+        self._route = Route(
+            ((endpoint.host, endpoint.port), *endpoint.others), timeout_s=endpoint.connect_timeout_s, tally=tally
+        )
         self._pause_s = endpoint.reconnect_min_s
         self._previous: Confirmed | None = None
 
@@ -321,16 +329,8 @@ class Register:
         return link
 
     async def _connect(self) -> Link:
-        endpoint = self._endpoint
-        loop = asyncio.get_running_loop()
-        try:
-            async with self._connecting, asyncio.timeout(endpoint.connect_timeout_s):
-                _, link = await loop.create_connection(Link, endpoint.host, endpoint.port)
-        except (OSError, TimeoutError):
-            self._tally.failed_connections += 1
-            raise
-        self._tally.connections += 1
-        return link
+        async with self._connecting:
+            return await self._route.connect()
 
     async def _ask_service(self, link: Link, document: QueuedDocument) -> None:
         try:
@@ -346,7 +346,12 @@ class Register:
             raise LinkLost("the service message was not answered") from error
 
     async def _back_off(self) -> None:
-        """A pause that doubles, a quarter of it by chance, so that a fleet does not come back in one instant."""
+        """A pause that doubles, a quarter of it by chance, so that a fleet does not come back in one instant.
+
+        A connection that stood and brought no good answer is followed by one to another address.
+        """
+        if self._link is not None:
+            self._route.turn()
         self.close()
         pause_s = self._pause_s * (1 + self._dice.below(1000) / 4000)
         self._pause_s = min(self._endpoint.reconnect_max_s, self._pause_s * 2)

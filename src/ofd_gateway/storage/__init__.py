@@ -34,6 +34,7 @@ from ofd_gateway.storage.packages import Package, PackageBook
 from ofd_gateway.storage.receipts import ReceiptStore, StoredReceipt
 from ofd_gateway.storage.registers import RegisterBook, RegisterRecord, RegisterSettings
 from ofd_gateway.storage.service_runs import ServiceRuns
+from ofd_gateway.storage.sessions import with_peer_timeout
 
 __all__ = [
     "BEGINNING",
@@ -92,4 +93,5 @@ __all__ = [
     "read_cursor",
     "running_dsn",
     "spell_cursor",
+    "with_peer_timeout",
 ]

@@ -128,12 +128,19 @@ class Database:
 
         When the server takes no writes every connection is made anew: a session keeps the setting that it began with,
         and another of several hosts may take them by now.
+
+        A transaction that is rolled back for a cancelled task raises an error of its own when the connection is dead.
+        The task is cancelled all the same: whoever waits for its end would wait for ever.
         """
         try:
             async with self._pool.acquire() as connection:
                 yield connection
-        except asyncpg.ReadOnlySQLTransactionError:
-            await self._pool.expire_connections()
+        except CONNECTION_ERRORS as error:
+            if isinstance(error, asyncpg.ReadOnlySQLTransactionError):
+                await self._pool.expire_connections()
+            task = asyncio.current_task()
+            if task is not None and task.cancelling():
+                raise asyncio.CancelledError from error
             raise
 
     @asynccontextmanager

@@ -103,7 +103,8 @@ class Structure(msgspec.Struct, eq=False, gc=False):
 
     def leaf(self, tag: int) -> bytes | None:
         """The first value of `tag` when it is raw bytes, None otherwise."""
-        value = self.by_tag.get(tag)
+        index = self._by_tag
+        value = (self.by_tag if index is None else index).get(tag)
         return value if isinstance(value, bytes) else None
 
     def all(self, tag: int) -> list[bytes | Structure]:
@@ -124,6 +125,8 @@ class Structure(msgspec.Struct, eq=False, gc=False):
     @property
     def size(self) -> int:
         """Bytes of this level's TLVs with everything below them."""
+        if self.layout is not None:
+            return self.layout.size
         total = HEAD_BYTES * len(self.tags)
         for value in self.values:
             total += value.size if isinstance(value, Structure) else len(value)

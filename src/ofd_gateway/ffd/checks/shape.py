@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from ofd_gateway.ffd.checks.plan import Plan, TagRule
     from ofd_gateway.ffd.tlv import Structure
 
-__all__ = ["Shape", "shape_of"]
+__all__ = ["Shape", "forget_shapes", "shape_of"]
 
 MAX_SHAPES: Final = 4096
 MAX_CACHED_TAGS: Final = 96
@@ -166,6 +166,11 @@ def shape_of(plan: Plan, tags: Sequence[int]) -> Shape:
                 _shapes.clear()
             _shapes[key] = shape
     return shape
+
+
+def forget_shapes() -> None:
+    """Empties the memory of shapes; verdicts stay the same."""
+    _shapes.clear()
 
 
 def _getter(positions: list[int]) -> Callable[[Sequence[bytes | Structure]], tuple[bytes, ...]] | None:

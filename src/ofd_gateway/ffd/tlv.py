@@ -113,14 +113,14 @@ class Structure(msgspec.Struct, eq=False, gc=False):
 
     def structures(self, tag: int) -> list[Structure]:
         """Every value of `tag` that is a structure."""
-        return [value for value in self.all(tag) if isinstance(value, Structure)]
+        return [value for value in self.all(tag) if not isinstance(value, bytes)]
 
     def entries(self) -> Iterator[tuple[int, bytes | Structure, int]]:
         """Tag, value and offset of each TLV's head, in the order of the document."""
         offset = self.offset
         for tag, value in zip(self.tags, self.values, strict=True):
             yield tag, value, offset
-            offset += HEAD_BYTES + (value.size if isinstance(value, Structure) else len(value))
+            offset += HEAD_BYTES + (len(value) if isinstance(value, bytes) else value.size)
 
     @property
     def size(self) -> int:
@@ -129,7 +129,7 @@ class Structure(msgspec.Struct, eq=False, gc=False):
             return self.layout.size
         total = HEAD_BYTES * len(self.tags)
         for value in self.values:
-            total += value.size if isinstance(value, Structure) else len(value)
+            total += len(value) if isinstance(value, bytes) else value.size
         return total
 
     def encode(self) -> bytes:
@@ -194,7 +194,7 @@ def walk(data: bytes, start: int, end: int, skipped: list[BrokenTlv], depth: int
             return Structure(layout.tags, found[1::2], start, layout)
     structure = _walk_on(data, start, start, end, skipped, depth, [], [])
     if _LENIENT_TAGS.isdisjoint(structure.tags):
-        lengths = [value.size if isinstance(value, Structure) else len(value) for value in structure.values]
+        lengths = [len(value) if isinstance(value, bytes) else value.size for value in structure.values]
         structure.layout = _structures.learn(key, structure.tags, lengths)
     return structure
 
@@ -321,11 +321,11 @@ def _write(structure: Structure, parts: list[bytes]) -> int:
     for tag, value in zip(structure.tags, structure.values, strict=True):
         at = len(parts)
         parts.append(b"")
-        if isinstance(value, Structure):
-            length = _write(value, parts)
-        else:
+        if isinstance(value, bytes):
             length = len(value)
             parts.append(value)
+        else:
+            length = _write(value, parts)
         parts[at] = _write_head(tag, length)
         total += HEAD_BYTES + length
     return total

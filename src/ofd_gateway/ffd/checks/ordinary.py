@@ -20,9 +20,10 @@ if TYPE_CHECKING:
     from ofd_gateway.ffd.checks.shape import Shape
     from ofd_gateway.ffd.checks.vat import Rates
 
-__all__ = ["is_in_order"]
+__all__ = ["PLAIN_RECEIPTS", "is_in_order"]
 
-_PLAIN_RECEIPTS: Final = frozenset({3, 4})
+PLAIN_RECEIPTS: Final = frozenset({3, 4})
+"""Documents that may go the short way: receipts (3) and BSO (4)."""
 _LEGACY_PARTS: Final = frozenset({1071, 1112, 1115})
 """Storno, discounts and, in 1115, rates that have rules of their own."""
 _INTERNET_FLAGS: Final = frozenset({1125, 1108})
@@ -95,7 +96,7 @@ def is_in_order(root: Structure, plan: Plan, issued_at: int | None) -> bool:
 def _is_usual(plan: Plan, shape: Shape) -> bool:
     at = shape.at.keys()
     return (
-        plan.document in _PLAIN_RECEIPTS
+        plan.document in PLAIN_RECEIPTS
         and shape.faultless
         and ITEM in plan.rules
         and ITEM not in at

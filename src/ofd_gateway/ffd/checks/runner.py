@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from ofd_gateway.ffd.checks.fields import describe, examine_children
-from ofd_gateway.ffd.checks.ordinary import is_in_order
+from ofd_gateway.ffd.checks.ordinary import PLAIN_RECEIPTS, is_in_order
 from ofd_gateway.ffd.checks.place import Spot
 from ofd_gateway.ffd.checks.plan import ITEM, root_plan
 from ofd_gateway.ffd.checks.policy import DEFAULT
@@ -54,7 +54,12 @@ def check(document: Document, *, now: datetime, policy: CheckPolicy = DEFAULT) -
     root = document.root
     issued_at = _issued_at(root)
     plan = root_plan(document.ffd, document.code, issued_at)
-    if plan is not None and _is_dated(issued_at, now) and is_in_order(root, plan, issued_at):
+    if (
+        plan is not None
+        and document.code in PLAIN_RECEIPTS
+        and _is_dated(issued_at, now)
+        and is_in_order(root, plan, issued_at)
+    ):
         return ()
     report = Report(policy, document)
     spot = Spot(document, root)

@@ -253,3 +253,29 @@ def test_the_memory_of_forms_is_bounded() -> None:
         assert layout is not None
         forms.form_of(plan, layout)
     assert len(plan.forms) == 10
+
+
+def test_payments_are_read_by_their_layout_wherever_the_first_of_them_stands() -> None:
+    payments = [(1031, vln(100)), (1081, b""), (1215, b""), (1216, vln(7)), (1217, b""), (1055, b"\1")]
+    record = b"".join(tlv(tag, value) for tag, value in payments)
+    for rest in (b"", tlv(1031, b"\1") + tlv(1081, b"\2"), tlv(1021, b"Ivanova")):
+        plain = tlv(3, tlv(1020, vln(107)) + record + rest)
+        forget()
+        cold, warm = decode(plain), decode(plain)
+        assert warm.root == cold.root
+        assert warm.encode() == plain
+        assert list(zip(warm.root.tags, warm.root.values, strict=True))[1:7] == payments
+
+
+def test_a_known_run_is_not_read_beyond_the_end() -> None:
+    payments = [tlv(1031, vln(100)), tlv(1081, b""), tlv(1215, b""), tlv(1216, b"")]
+    decode(tlv(3, b"".join(payments)))
+    short = decode(tlv(3, b"".join(payments[:2])))
+    assert short.root.tags == (1031, 1081)
+
+
+def test_nothing_is_judged_in_structures_that_may_hold_anything() -> None:
+    plan = root_plan("1.0", 3, SECOND_ORDER)
+    assert plan is not None
+    assert forms.is_sound(Structure((40000,), (b"",), 0), plan.child(1084))
+    assert not forms.is_sound(b"text", plan.child(1084))

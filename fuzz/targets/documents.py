@@ -1,6 +1,7 @@
 """Documents: the structure, its projections and its checks.
 
-First byte: bit 0 sound TLV instead of the bytes as they are, bits 1–3 the format version of the session header.
+First byte: bit 0 sound TLV instead of the bytes as they are, bits 1–3 the format version of the session header,
+bit 4 whether the memory of earlier documents is emptied behind this one.
 """
 
 from __future__ import annotations
@@ -12,7 +13,10 @@ from fuzz.cases import Instructions, document
 from ofd_gateway.ffd import Document, FormatError, decode, parse_json, to_fns_json, to_json_bytes
 from ofd_gateway.ffd.checks import RULES, CheckPolicy, advance, check_sequence, response_code
 from ofd_gateway.ffd.checks import check as judge
+from ofd_gateway.ffd.checks.forms import forget_forms
+from ofd_gateway.ffd.checks.shape import forget_shapes
 from ofd_gateway.ffd.dictionary import FFD_VERSIONS
+from ofd_gateway.ffd.tlv import forget_layouts
 from ofd_gateway.ffd.tree import meaning_of
 
 if TYPE_CHECKING:
@@ -44,6 +48,24 @@ def check(data: bytes) -> None:
         assert error.detail
         return
     examine(found, plain)
+    if choices & 16:
+        _check_memory(plain, _HINTS[choices >> 1 & 7])
+
+
+def _check_memory(plain: bytes, hint: str | None) -> None:
+    """What is remembered of this document and of earlier ones changes neither what is read nor the verdict."""
+    warm = decode(plain, version_hint=hint)
+    verdict = judge(warm, now=_NOW, policy=_POLICY)
+    _forget()
+    cold = decode(plain, version_hint=hint)
+    assert cold.root == warm.root
+    assert judge(cold, now=_NOW, policy=_POLICY) == verdict
+
+
+def _forget() -> None:
+    forget_layouts()
+    forget_forms()
+    forget_shapes()
 
 
 def examine(found: Document, plain: bytes) -> None:

@@ -18,6 +18,7 @@ time of confirmation included.
 
 from __future__ import annotations
 
+import hashlib
 import hmac
 from typing import Final, Protocol
 
@@ -42,6 +43,9 @@ _MESSAGE_SIGN_PREFIX: Final = bytes.fromhex("8106")
 _CONFIRMATION_SIGN_PREFIX: Final = bytes.fromhex("8206")
 _TRAILER_SUFFIX: Final = bytes.fromhex("0000")
 _STLV_HEAD_BYTES: Final = 4
+_HASH_BLOCK_BYTES: Final = 64
+_INNER_PAD: Final = bytes(byte ^ 0x36 for byte in range(256))
+_OUTER_PAD: Final = bytes(byte ^ 0x5C for byte in range(256))
 
 
 class BodyUnreadable(OfdGatewayError):
@@ -89,7 +93,8 @@ class EmulatorCrypto:
     def __init__(self, key: bytes) -> None:
         if not key:
             raise ValueError("the key is empty")
-        self._key = key
+        self._confirmation_mac = _Mac(key, b"confirmation:")
+        self._nonce_mac = _Mac(key, b"nonce:")
 
     def unwrap(self, container: Container) -> bytes:
         """The body itself, when its outer tag is the document code and its length fills the container.
@@ -116,7 +121,7 @@ class EmulatorCrypto:
     def sign(self, *, fn: str, fd: int, message_sign: bytes, response_code: int, operator_message: int) -> Signs:
         """Signs over the identity of the document and the answer, never all zero."""
         subject = b"%b:%d:%b:%d:%d" % (fn.encode(), fd, message_sign.hex().encode(), response_code, operator_message)
-        mac = hmac.digest(self._key, b"confirmation:" + subject, "sha256")
+        mac = self._confirmation_mac.of(subject)
         return Signs(
             operator_sign=OPERATOR_SIGN_PREFIX + _not_zero(mac[:4]) + OPERATOR_SIGN_SUFFIX,
             trailer=_CONFIRMATION_SIGN_PREFIX + _not_zero(mac[4:10]) + _TRAILER_SUFFIX,
@@ -157,7 +162,26 @@ class EmulatorCrypto:
         )
 
     def _nonce(self, body: bytes) -> bytes:
-        return _not_zero(hmac.digest(self._key, b"nonce:" + body, "sha256")[:8])
+        return _not_zero(self._nonce_mac.of(body)[:8])
+
+
+class _Mac:
+    """HMAC-SHA-256 (RFC 2104) under one key of texts with one beginning, both hashed once and for all."""
+
+    __slots__ = ("_inner", "_outer")
+
+    def __init__(self, key: bytes, beginning: bytes) -> None:
+        block = hashlib.sha256(key).digest() if len(key) > _HASH_BLOCK_BYTES else key
+        block = block.ljust(_HASH_BLOCK_BYTES, b"\0")
+        self._inner = hashlib.sha256(block.translate(_INNER_PAD) + beginning)
+        self._outer = hashlib.sha256(block.translate(_OUTER_PAD))
+
+    def of(self, text: bytes) -> bytes:
+        """The 32 bytes for the beginning and `text`."""
+        inner, outer = self._inner.copy(), self._outer.copy()
+        inner.update(text)
+        outer.update(inner.digest())
+        return outer.digest()
 
 
 def _not_zero(mac: bytes) -> bytes:

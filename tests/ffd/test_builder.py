@@ -176,7 +176,7 @@ def test_items_hold_the_unit_of_their_version() -> None:
 
 
 def test_records_stand_in_the_order_of_the_drive() -> None:
-    tags = decode(build(RECEIPT, ffd="1.05")).root.tags
+    tags = list(decode(build(RECEIPT, ffd="1.05")).root.tags)
     assert tags[:10] == [1209, 1041, 1037, 1018, 1040, 1012, 1077, 1038, 1042, 1054]
     assert tags[10:] == [1020, 1031, 1055, 1081, 1215, 1216, 1217]
 

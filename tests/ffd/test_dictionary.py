@@ -111,7 +111,7 @@ def test_lenient_tags_are_structures() -> None:
     assert FREE_CONTENT_TAGS | REUSED_TAGS <= STRUCTURE_TAGS
 
 
-EMPTY = Structure([], [], 0)
+EMPTY = Structure((), (), 0)
 
 
 @pytest.mark.parametrize(

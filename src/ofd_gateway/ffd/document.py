@@ -9,7 +9,7 @@ import msgspec
 
 from ofd_gateway.ffd.dictionary import FFD_VERSIONS, TagSpec, document_kind, lookup
 from ofd_gateway.ffd.errors import FormatError
-from ofd_gateway.ffd.tlv import HEAD_BYTES, STRUCTURE_TAGS, BrokenTlv, Structure, tlv, walk
+from ofd_gateway.ffd.tlv import HEAD_BYTES, STRUCTURE_TAGS, BrokenTlv, Structure, tlv, walk_document
 from ofd_gateway.ffd.values import ENCODING, TagKind, Value, as_local_datetime, decode_uint, decode_value
 
 if TYPE_CHECKING:
@@ -19,6 +19,7 @@ __all__ = ["Document", "Field", "decode", "printed_fiscal_sign", "version_withou
 
 _VERSIONS: Final = {b"\x01": "1.0", b"\x02": "1.05", b"\x03": "1.1", b"\x04": "1.2"}
 _MARKING_CODES: Final = frozenset({81, 82, 83, 84})
+_FFD_VERSION: Final = 1209
 _LENGTH_RULE: Final = "R-T1"
 
 _FN_BYTES: Final = 16
@@ -58,7 +59,7 @@ def decode(plain: bytes, *, version_hint: str | None = None) -> Document:
         raise _broken(BrokenTlv("trailing_bytes", end, detail), plain)
     skipped: list[BrokenTlv] = []
     try:
-        root = walk(plain, HEAD_BYTES, end, skipped)
+        root = walk_document(plain, code, end, skipped)
     except BrokenTlv as broken:
         raise _broken(broken, plain) from None
     ffd = _version(root, code, version_hint)
@@ -199,8 +200,9 @@ class Document:
 
 
 def _version(root: Structure, code: int, hint: str | None) -> str:
-    value = root.leaf(1209)
-    named = None if value is None else _VERSIONS.get(value)
+    tags = root.tags
+    value = root.values[tags.index(_FFD_VERSION)] if _FFD_VERSION in tags else None
+    named = _VERSIONS.get(value) if isinstance(value, bytes) else None
     if named is not None:
         return named
     if hint in FFD_VERSIONS:

@@ -117,7 +117,7 @@ def _entry(
 @functools.lru_cache(maxsize=4096)
 def _reused_entry(tag: int, length: int | None, parent: int, ffd: str, names: Names) -> _Entry:
     """The same for a reused number, whose meaning depends on the length of its value; None is that of a structure."""
-    content = Structure([], [], 0) if length is None else bytes(length)
+    content = Structure((), (), 0) if length is None else bytes(length)
     spec = lookup(tag, parent, ffd=ffd, content=content)
     return _Entry(str(tag), False, bytes.hex) if spec is None else _entry_of(spec, parent, ffd, names)
 

@@ -75,12 +75,13 @@ class Reader:
 
 def _mistaken_identity(document: Document, fn: str, fd: int) -> Unreadable | None:
     """An absent 1041 or 1040 is a matter for the checks; a different one is somebody else's document."""
-    if document.fn is not None and document.fn != fn:
+    named_fn, named_fd = document.fn, document.fd
+    if named_fn is not None and named_fn != fn:
         return Unreadable(
-            reason="document_fn", detail=f"tag 1041 is {document.fn!r}, the container names {fn}", never_answered=True
+            reason="document_fn", detail=f"tag 1041 is {named_fn!r}, the container names {fn}", never_answered=True
         )
-    if document.fd is not None and document.fd != fd:
+    if named_fd is not None and named_fd != fd:
         return Unreadable(
-            reason="document_fd", detail=f"tag 1040 is {document.fd}, the container names {fd}", never_answered=True
+            reason="document_fd", detail=f"tag 1040 is {named_fd}, the container names {fd}", never_answered=True
         )
     return None

@@ -43,7 +43,8 @@ class ReceiveBuffer:
 
     def peek(self, size: int) -> bytes:
         """At most `size` bytes from the front, which stay."""
-        return bytes(self.data[:size])
+        data = self.data
+        return data if len(data) == size and isinstance(data, bytes) else bytes(data[:size])
 
     def drop(self, size: int) -> None:
         """Forgets `size` bytes from the front, or all there are."""

@@ -47,9 +47,14 @@ OPERATOR_SIGN_BYTES: Final = 8
 OPERATOR_SIGN_PREFIX: Final = bytes.fromhex("8806")
 OPERATOR_SIGN_SUFFIX: Final = bytes.fromhex("0003")
 
-_FIELDS: Final = struct.Struct("<HH12sHH8sHH16sHHIHHIHHHHB")
+_FIELDS: Final = struct.Struct("<HHI12sI8sI16sIIIIIIB")
+"""Head of the document, then heads and values by turns; 1068 has the head of 1022 as its value."""
 _OPERATOR_MESSAGE: Final = struct.Struct("<HHB")
 _HEAD: Final = struct.Struct("<HH")
+_INN_HEAD, _SIGN_HEAD, _FN_HEAD, _FD_HEAD, _TIME_HEAD, _MESSAGE_HEAD, _CODE_HEAD = (
+    tag | length << 16
+    for tag, length in ((1017, 12), (1078, 8), (1041, 16), (1040, 4), (1012, 4), (1068, 5), (1022, 1))
+)
 _FIXED_LENGTHS: Final = {1017: 12, 1041: 16, 1040: 4, 1012: 4}
 _MANDATORY: Final = (1017, 1078, 1041, 1040, 1012, 1068)
 _LARGEST_OPERATOR_SIGN_BYTES: Final = 18
@@ -96,20 +101,22 @@ def confirmation_body(
     if confirmed_at.tzinfo is None:
         raise ValueError("the time of a confirmation needs a zone")
     try:
-        inner = _FIELDS.pack(
-            *(1017, 12, operator_inn.encode("ascii").ljust(12)),
-            *(1078, OPERATOR_SIGN_BYTES, operator_sign),
-            *(1041, 16, fn.encode("ascii").ljust(16)),
-            *(1040, 4, fd),
-            *(1012, 4, int(confirmed_at.timestamp())),
-            *(1068, 5, 1022, 1, response_code),
+        length = _FIELDS.size - _HEAD.size + (_OPERATOR_MESSAGE.size if operator_message else 0)
+        body = _FIELDS.pack(
+            *(CONFIRMATION_CODE, length),
+            *(_INN_HEAD, operator_inn.encode("ascii").ljust(12)),
+            *(_SIGN_HEAD, operator_sign),
+            *(_FN_HEAD, fn.encode("ascii").ljust(16)),
+            *(_FD_HEAD, fd),
+            *(_TIME_HEAD, int(confirmed_at.timestamp())),
+            *(_MESSAGE_HEAD, _CODE_HEAD, response_code),
         )
         if operator_message:
-            inner += _OPERATOR_MESSAGE.pack(1206, 1, operator_message)
+            body += _OPERATOR_MESSAGE.pack(1206, 1, operator_message)
     except struct.error as error:
         values = f"FD {fd}, time {confirmed_at}, code {response_code}, message {operator_message}"
         raise ValueError(f"a value does not fit its field: {values}") from error
-    return _HEAD.pack(CONFIRMATION_CODE, len(inner)) + inner
+    return body
 
 
 def parse_confirmation(container: Container) -> Confirmation:

@@ -24,6 +24,7 @@ checksums over the body at the end. Which error it is does not depend on how the
 from __future__ import annotations
 
 import enum
+from struct import Struct
 from typing import TYPE_CHECKING, Final
 
 from ofd_gateway.protocol.buffer import ReceiveBuffer
@@ -66,6 +67,13 @@ __all__ = ["Connection", "Role"]
 
 _MESSAGE_FLAGS: Final = int(Flag.EXPECTS_ANSWER | Flag.CONTAINER)
 _BODY_AT: Final = SESSION_HEADER_BYTES + CONTAINER_HEADER_BYTES
+_FRONT_BYTES: Final = 24
+"""Of a session header: signature, versions and FN number, which an answer repeats."""
+_LENGTH_FLAGS_CRC: Final = Struct("<HHH")
+_LONGEST: Final = 0xFFFF
+_NO_CRC: Final = int(CrcMode.NONE)
+_HEADER_CRC: Final = int(CrcMode.HEADER)
+_FULL_CRC: Final = int(CrcMode.FULL)
 
 
 class Role(enum.Enum):
@@ -92,6 +100,7 @@ class Connection:
         "_buffer",
         "_eof",
         "_error",
+        "_front",
         "_head",
         "_header",
         "_heard",
@@ -108,6 +117,7 @@ class Connection:
         self._header: SessionHeader | None = None
         self._head: ContainerHead | None = None
         self._request: SessionHeader | None = None
+        self._front = b""
         self._state = _State.IDLE
         self._error: ProtocolError | None = None
         self._eof = False
@@ -162,12 +172,13 @@ class Connection:
         request = self._in_flight()
         if not request.body_length or not request.expects_answer:
             raise RuntimeError("only a message that expects an answer is confirmed")
-        answer = SessionHeader(
-            version=request.version,
-            fn=request.fn,
-            body_length=len(container),
-            flags=_MESSAGE_FLAGS | (request.flags & CRC_MODE_MASK),
-        ).sealed(container)
+        length = len(container)
+        if length > _LONGEST:
+            raise ValueError(f"the length of a container has 16 bits, not {length} bytes")
+        mode = request.flags & CRC_MODE_MASK
+        answer = self._front + _LENGTH_FLAGS_CRC.pack(length, _MESSAGE_FLAGS | mode, 0)
+        if mode != _NO_CRC:
+            answer = answer[:CRC_OFFSET] + session_crc(answer, container, mode).to_bytes(2, "little")
         self._end_answer()
         return answer + container
 
@@ -228,7 +239,7 @@ class Connection:
         if header.body_length and self._head is None:
             if len(data) < _BODY_AT:
                 return self._need_more()
-            self._head = self._container_head(header, self._buffer.peek(_BODY_AT)[SESSION_HEADER_BYTES:])
+            self._head = self._container_head(header, data)
         end = SESSION_HEADER_BYTES + header.body_length
         if len(data) < end:
             return self._need_more()
@@ -239,7 +250,7 @@ class Connection:
 
     def _event(self, header: SessionHeader, raw: bytes) -> Event:
         body = raw[SESSION_HEADER_BYTES:]
-        if header.flags & CRC_MODE_MASK == CrcMode.FULL:
+        if header.flags & CRC_MODE_MASK == _FULL_CRC:
             self._check_session_crc(header, raw, body)
         head = self._head
         if head is None:
@@ -250,7 +261,7 @@ class Connection:
             error.offset += SESSION_HEADER_BYTES
             raise
         if self._role is Role.OPERATOR:
-            self._request, self._state = header, _State.ANSWERING
+            self._request, self._front, self._state = header, raw[:_FRONT_BYTES], _State.ANSWERING
             return MessageReceived(header=header, container=container, raw=raw)
         self._request, self._state = None, _State.IDLE
         return ConfirmationReceived(header=header, container=container, raw=raw)
@@ -284,7 +295,7 @@ class Connection:
         if self._role is Role.REGISTER:
             self._check_asked(header)
         mode = header.flags & CRC_MODE_MASK
-        if mode == CrcMode.HEADER:
+        if mode == _HEADER_CRC:
             self._check_session_crc(header, data, b"")
 
     def _check_asked(self, header: SessionHeader) -> None:
@@ -304,10 +315,10 @@ class Connection:
             rule = f"these bytes have CRC 0x{expected:04x}"
             raise _error("session_crc", "CRC", CRC_OFFSET, rule, f"found 0x{header.crc:04x}")
 
-    def _container_head(self, header: SessionHeader, data: bytes) -> ContainerHead:
+    def _container_head(self, header: SessionHeader, data: bytes | bytearray) -> ContainerHead:
         kind = FROM_FN if self._role is Role.OPERATOR else FROM_OPERATOR
         try:
-            head = parse_container_head(data, length=header.body_length, kind=kind)
+            head = parse_container_head(data, length=header.body_length, kind=kind, start=SESSION_HEADER_BYTES)
         except ProtocolError as error:
             error.offset += SESSION_HEADER_BYTES
             raise

@@ -117,14 +117,14 @@ def parse_container(data: bytes, *, kind: int = FROM_FN) -> Container:
     return complete_container(parse_container_head(data, length=len(data), kind=kind), data)
 
 
-def parse_container_head(data: bytes, *, length: int, kind: int) -> ContainerHead:
-    """Reads the first 32 bytes of a container that is announced to have `length` bytes.
+def parse_container_head(data: bytes | bytearray, *, length: int, kind: int, start: int = 0) -> ContainerHead:
+    """Reads the first 32 bytes of a container, from `start` on, that is announced to have `length` bytes.
 
     Raises:
         ProtocolError: names the field, with offsets from the start of the container.
     """
     found_length, crc, found_kind, document_code, version, service_data, fn_bcd, fd_bytes, nonce, key_id, plain = (
-        _LAYOUT.unpack_from(data)
+        _LAYOUT.unpack_from(data, start)
     )
     fd = int.from_bytes(fd_bytes, "big")
     if found_length != length:
@@ -188,7 +188,7 @@ def complete_container(head: ContainerHead, data: bytes) -> Container:
     Raises:
         ProtocolError: the CRC or the operator's trailer is wrong, with offsets from the start of the container.
     """
-    crc = crc16(memoryview(data)[4:], crc16(data[:2]))
+    crc = crc16(data[4:], crc16(data[:2]))
     if head.crc != crc:
         raise _error(
             "container_crc",
@@ -263,8 +263,8 @@ def build_container(
     except (struct.error, OverflowError) as error:
         values = f"kind {kind}, code {document_code}, version {format_version}, FD {fd}, body of {len(body)} bytes"
         raise ValueError(f"a value does not fit its field: {values}") from error
-    crc = crc16(trailer, crc16(body, crc16(head[4:], crc16(head[:2]))))
-    return b"".join((head[:2], crc.to_bytes(2, "little"), head[4:], body, trailer))
+    length, rest = head[:2], b"".join((head[4:], body, trailer))
+    return length + crc16(rest, crc16(length)).to_bytes(2, "little") + rest
 
 
 def _pack_fn(fn: str) -> bytes:

@@ -70,6 +70,8 @@ FFD_BY_VERSION: Final = {
 """P-protocol version bytes in the order of the wire, and the format (ФФД) that they announce."""
 
 _LAYOUT: Final = struct.Struct("<4s2s2s16sHHH")
+_FIELDS: Final = struct.Struct("<6s2s16sHHH")
+_BEGINNING: Final = SIGNATURE + SESSION_VERSION
 _VERSION_OFFSET: Final = 4
 _FN_OFFSET: Final = 8
 _FN_END: Final = _FN_OFFSET + FN_FIELD_BYTES
@@ -201,8 +203,8 @@ def parse_session_header(data: bytes | bytearray) -> SessionHeader:
     Raises:
         ProtocolError: names the field; its `header` is set as soon as the fields could be read.
     """
-    check_beginning(data)
     if len(data) < SESSION_HEADER_BYTES:
+        check_beginning(data)
         raise ProtocolError(
             "truncated",
             field="session header",
@@ -211,10 +213,13 @@ def parse_session_header(data: bytes | bytearray) -> SessionHeader:
             detail=f"only {len(data)} bytes",
             raw=bytes(data),
         )
-    _, _, version, fn_field, body_length, flags, crc = _LAYOUT.unpack_from(data)
+    beginning, version, fn_field, body_length, flags, crc = _FIELDS.unpack_from(data)
+    if beginning != _BEGINNING or not fn_field.isdigit():
+        check_beginning(data)
     fn = fn_field.rstrip(_PADDING).decode("ascii")
     header = SessionHeader(version=version, fn=fn, body_length=body_length, flags=flags, crc=crc)
-    _check_flags(header)
+    if flags & _ANSWER_BITS_FORBIDDEN or flags & CRC_MODE_MASK == CRC_MODE_MASK:
+        raise _wrong_flags(header)
     return header
 
 
@@ -239,9 +244,9 @@ def _check_signature(head: bytes) -> None:
         )
 
 
-def _check_flags(header: SessionHeader) -> None:
+def _wrong_flags(header: SessionHeader) -> ProtocolError:
     if header.flags & _ANSWER_BITS_FORBIDDEN:
-        raise ProtocolError(
+        return ProtocolError(
             "session_flags",
             field="flags",
             offset=26,
@@ -249,12 +254,11 @@ def _check_flags(header: SessionHeader) -> None:
             detail=f"flags are 0x{header.flags:04x}",
             header=header,
         )
-    if header.flags & CRC_MODE_MASK == CrcMode.FORBIDDEN:
-        raise ProtocolError(
-            "session_crc_mode",
-            field="flags",
-            offset=26,
-            rule="bits 1–0 are 00 (no CRC), 01 (header) or 10 (header and body)",
-            detail=f"flags are 0x{header.flags:04x}",
-            header=header,
-        )
+    return ProtocolError(
+        "session_crc_mode",
+        field="flags",
+        offset=26,
+        rule="bits 1–0 are 00 (no CRC), 01 (header) or 10 (header and body)",
+        detail=f"flags are 0x{header.flags:04x}",
+        header=header,
+    )

@@ -161,7 +161,7 @@ def test_the_short_way_never_hides_what_the_long_way_finds(data: st.DataObject, 
         drop(item_of(whole), data.draw(st.sampled_from((1030, 1199, 1200))))
     short = judge(3, whole, ffd=ffd)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(runner, "ordinary_of", lambda *_: None)
+        patch.setattr(runner, "is_in_order", lambda *_: False)
         assert judge(3, whole, ffd=ffd) == short
 
 

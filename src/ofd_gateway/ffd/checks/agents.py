@@ -11,14 +11,14 @@ if TYPE_CHECKING:
     from ofd_gateway.ffd.checks.place import Spot
     from ofd_gateway.ffd.checks.report import Report
 
-__all__ = ["judge_agent", "judge_root_agent"]
+__all__ = ["ROOT_AGENT", "ROOT_AGENT_TAGS", "judge_agent", "judge_root_agent"]
 
-_ROOT_AGENT, _ITEM_AGENT, _AGENT_DATA, _SUPPLIER_INN = 1057, 1222, 1223, 1226
+ROOT_AGENT, _ITEM_AGENT, _AGENT_DATA, _SUPPLIER_INN = 1057, 1222, 1223, 1226
 _BANK_BITS: Final = 0b0011
 _PAYMENT_BITS: Final = 0b1100
 _BANK_TAGS: Final = (1005, 1016, 1026, 1044, 1073, 1075)
 _PAYMENT_TAGS: Final = (1073, 1074)
-_ROOT_TAGS: Final = (1005, 1016, 1026, 1044, 1073, 1074, 1075, 1171)
+ROOT_AGENT_TAGS: Final = (1005, 1016, 1026, 1044, 1073, 1074, 1075, 1171)
 _RECOMMENDED_IN: Final = frozenset({"1.0", "1.05"})
 
 
@@ -60,9 +60,9 @@ def judge_agent(spot: Spot, report: Report) -> None:
 def judge_root_agent(spot: Spot, report: Report) -> None:
     """Agent tags in the root of a receipt of FFD 1.0 to 1.1 stand beside 1057 (R-P13)."""
     fields = spot.structure.by_tag
-    if _ROOT_AGENT in fields:
+    if ROOT_AGENT in fields:
         return
-    for tag in _ROOT_TAGS:
+    for tag in ROOT_AGENT_TAGS:
         if tag in fields:
             report.add(
                 "R-P13",

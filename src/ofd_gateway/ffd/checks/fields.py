@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from ofd_gateway.ffd.checks.forms import form_of
 from ofd_gateway.ffd.checks.plan import ITEM
 from ofd_gateway.ffd.checks.shape import shape_of
-from ofd_gateway.ffd.tlv import Structure
 
 if TYPE_CHECKING:
     from ofd_gateway.ffd.checks.place import Spot
@@ -61,8 +61,10 @@ def examine_children(spot: Spot, plan: Plan, report: Report) -> None:
     """Every structure below one, all the way down, but for the items of the root, which are judged apart."""
     structure = spot.structure
     for position, (tag, value) in enumerate(zip(structure.tags, structure.values, strict=True)):
-        if isinstance(value, Structure) and tag in plan.rules and tag != ITEM:
-            _examine(spot.child(value, position), plan.child(tag), report)
+        if not isinstance(value, bytes) and tag in plan.rules and tag != ITEM:
+            below = plan.child(tag)
+            if value.layout is None or not form_of(below, value.layout).is_sound(value.values):
+                _examine(spot.child(value, position), below, report)
 
 
 def _examine(spot: Spot, plan: Plan, report: Report) -> None:

@@ -1,75 +1,189 @@
-"""The short way for an ordinary receipt: tells that there is nothing to say of its sums."""
+"""The short way for an ordinary receipt: tells in one pass that there is nothing to say of it."""
 
 from __future__ import annotations
 
 from operator import itemgetter
 from typing import TYPE_CHECKING, Final
 
+from ofd_gateway.ffd.checks.agents import ROOT_AGENT, ROOT_AGENT_TAGS
+from ofd_gateway.ffd.checks.forms import form_of, is_sound
+from ofd_gateway.ffd.checks.plan import ITEM
+from ofd_gateway.ffd.checks.shape import shape_of
 from ofd_gateway.ffd.checks.sums import PAYMENTS, TOTAL
-from ofd_gateway.ffd.checks.vat import LEGACY_CODES, TURNOVER_SLACK, TURNOVERS
+from ofd_gateway.ffd.checks.vat import LEGACY_CODES, TURNOVER_SLACK, TURNOVERS, rates_at
+from ofd_gateway.ffd.tlv import Structure
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from ofd_gateway.ffd.checks.plan import Plan
     from ofd_gateway.ffd.checks.shape import Shape
-    from ofd_gateway.ffd.checks.tally import Tally
-    from ofd_gateway.ffd.tlv import Structure
+    from ofd_gateway.ffd.checks.vat import Rates
 
-__all__ = ["Ordinary", "ordinary_of"]
+__all__ = ["PLAIN_RECEIPTS", "is_in_order"]
 
-_PLAIN_RECEIPTS: Final = frozenset({3, 4})
-_SPECIAL_TAGS: Final = frozenset(
-    {1115, 1125, 1108, 1071, 1112, 1005, 1016, 1026, 1044, 1073, 1074, 1075, 1171},
-)
-"""Tags of the root that bring rules of their own: new rates, the internet, storno, discounts, agents."""
+PLAIN_RECEIPTS: Final = frozenset({3, 4})
+"""Documents that may go the short way: receipts (3) and BSO (4)."""
+_LEGACY_PARTS: Final = frozenset({1071, 1112, 1115})
+"""Storno, discounts and, in 1115, rates that have rules of their own."""
+_INTERNET_FLAGS: Final = frozenset({1125, 1108})
+_INTERNET_PLACE: Final = frozenset({1187, 1008})
 _EXEMPT_CODES: Final = (5, 6)
+_LAST_CODE: Final = 6
+
+_NAME, _PRICE, _QUANTITY, _SUM, _RATE, _VAT, _METHOD, _AGENT = 1030, 1079, 1023, 1043, 1199, 1200, 1214, 1222
+_SUPPLIER_INN: Final = 1226
+_NEEDED: Final = frozenset({_NAME, _PRICE, _QUANTITY, _SUM, _RATE})
+_NOT_A_PRODUCT: Final = frozenset({1112, 1291})
+_CREDIT_PAYMENT: Final = b"\x07"
+_AGENTS_WITH_DATA: Final = 0b1111
+_CODES: Final = {bytes((code,)): code for code in range(1, _LAST_CODE + 1)}
+_POWERS: Final = tuple(10**places for places in range(256))
+_NOTHING: Final = (0, 0, 0)
 _as_number = int.from_bytes
 
 
-class Ordinary:
-    """Where the sums of a receipt stand in its root. Made once for each shape."""
+class _ReceiptRoles:
+    """Where the sums of a receipt stand in its root without the items. Made once for each shape."""
 
-    __slots__ = ("_covered", "_money", "_taxes")
+    __slots__ = ("children", "money", "taxes")
+
+    def __init__(self, plan: Plan, shape: Shape) -> None:
+        at = shape.at
+        self.money = itemgetter(at[TOTAL], *(at[tag] for tag in PAYMENTS if tag in at))
+        self.taxes = tuple((code, at[tag], tag in TURNOVERS) for tag, code in LEGACY_CODES.items() if tag in at)
+        self.children = tuple((position, plan.child(rule.tag)) for position, rule in shape.children)
+
+
+class _ItemRoles:
+    """Where the fields of an item stand; -1 when absent. Made once for each shape."""
+
+    __slots__ = ("agent", "is_product", "is_usual", "method", "price", "quantity", "rate", "sum", "vat")
 
     def __init__(self, shape: Shape) -> None:
         at = shape.at
-        self._money = itemgetter(at[TOTAL], *(at[tag] for tag in PAYMENTS if tag in at))
-        self._taxes = tuple((code, at[tag], tag in TURNOVERS) for tag, code in LEGACY_CODES.items() if tag in at)
-        self._covered = tuple({*_EXEMPT_CODES, *(code for code, _, _ in self._taxes)})
+        self.price, self.quantity, self.sum = at.get(_PRICE, -1), at.get(_QUANTITY, -1), at.get(_SUM, -1)
+        self.rate, self.vat, self.method = at.get(_RATE, -1), at.get(_VAT, -1), at.get(_METHOD, -1)
+        self.agent = at.get(_AGENT, -1)
+        self.is_product = _NOT_A_PRODUCT.isdisjoint(at)
+        self.is_usual = at.keys() >= _NEEDED and (_AGENT not in at or _SUPPLIER_INN in at)
 
-    def is_in_order(self, values: Sequence[bytes | Structure], tally: Tally) -> bool:
-        """Whether payments, items and taxes agree, and no item needs a second look. False only says: look closer."""
-        if tally.needs_look:
+
+def is_in_order(root: Structure, plan: Plan, issued_at: int | None) -> bool:
+    """Whether a receipt or a BSO breaks no rule but, perhaps, that of its date. False only says: look closer."""
+    tags, values = root.tags, root.values
+    count = tags.count(ITEM)
+    if not count:
+        return False
+    first = tags.index(ITEM)
+    behind = first + count
+    shape = shape_of(plan, tags[:first] + tags[behind:])
+    roles = shape.ordinary
+    if roles is None:
+        roles = shape.ordinary = _ReceiptRoles(plan, shape) if _is_usual(plan, shape) else False
+    if not isinstance(roles, _ReceiptRoles):
+        return False
+    others = values[:first] + values[behind:]
+    if not shape.is_clean(others):
+        return False
+    for position, child in roles.children:
+        if not is_sound(others[position], child):
             return False
-        total, *payments = [_as_number(raw, "little") for raw in self._money(values)]
-        if total != tally.total or total != sum(payments):
-            return False
-        counts = tally.counts
-        if sum([counts[code] for code in self._covered]) != tally.count:
-            return False
-        for code, position, is_turnover in self._taxes:
-            stated = _as_number(values[position], "little")  # type: ignore[arg-type]  # a leaf is bytes
-            if is_turnover:
-                if not stated or abs(stated - tally.bases[code]) > TURNOVER_SLACK:
-                    return False
-            elif abs(stated - tally.vats[code]) > (counts[code] or 1):
+    sums = _add_up(values[first:behind], plan, rates_at(issued_at))  # type: ignore[arg-type]  # an item is a structure
+    return sums is not None and _agree(others, roles, sums, count)
+
+
+def _is_usual(plan: Plan, shape: Shape) -> bool:
+    at = shape.at.keys()
+    return (
+        plan.document in PLAIN_RECEIPTS
+        and shape.faultless
+        and ITEM in plan.rules
+        and ITEM not in at
+        and TOTAL in at
+        and at >= {tag for tag in PAYMENTS if tag in plan.demanded}
+        and not at.isdisjoint(PAYMENTS)
+        and at.isdisjoint(_LEGACY_PARTS)
+        and (at.isdisjoint(_INTERNET_FLAGS) or at >= _INTERNET_PLACE)
+        and (plan.ffd == "1.2" or ROOT_AGENT in at or at.isdisjoint(ROOT_AGENT_TAGS))
+    )
+
+
+def _add_up(items: Sequence[Structure], plan: Plan, rates: Rates) -> dict[int, list[int]] | None:
+    """Count, sum and tax of the items by rate code, None when one of them is wrong or out of the ordinary."""
+    item_plan, largest = plan.child(ITEM), plan.rules[ITEM].limit or 0
+    known_form = item_plan.forms.get
+    sums: dict[int, list[int]] = {}
+    last_tags: tuple[int, ...] = ()
+    last_rate: bytes | Structure = b""
+    for item in items:
+        layout = item.layout
+        if layout is None:
+            return None
+        form = known_form(layout) or form_of(item_plan, layout)
+        if layout.tags is not last_tags:
+            last_tags = layout.tags
+            roles = _roles_of(form.shape)
+            if not roles.is_usual:
+                return None
+            price_at, quantity_at, sum_at, is_product = roles.price, roles.quantity, roles.sum, roles.is_product
+            rate_at, vat_at, method_at, agent_at = roles.rate, roles.vat, roles.method, roles.agent
+            closed, known = form.shape.closed, form.shape.known
+        values = item.values
+        if form.size > largest or not ((form.is_quick and closed(values) in known) or form.is_sound(values)):
+            return None
+        amount = _as_number(values[sum_at], "little")  # type: ignore[arg-type]  # a leaf is bytes
+        if is_product:
+            quantity = _as_number(values[quantity_at], "little")  # type: ignore[arg-type]
+            product = _as_number(values[price_at], "little") * (quantity >> 8)  # type: ignore[arg-type]
+            power = _POWERS[quantity & 0xFF]
+            if abs(amount * power - product) * 2 > power:
+                return None
+        rate = values[rate_at]
+        if rate != last_rate:
+            last_rate = rate
+            code = _CODES.get(rate)  # type: ignore[arg-type]
+            if code is None:
+                return None
+            part, whole = rates[code]
+            of_code = sums.setdefault(code, [0, 0, 0])
+        of_code[0] += 1
+        of_code[1] += amount
+        if vat_at >= 0:
+            vat = _as_number(values[vat_at], "little")  # type: ignore[arg-type]
+            if abs(vat * whole - amount * part) > whole:
+                return None
+            of_code[2] += vat
+        else:
+            of_code[2] += (2 * amount * part + whole) // (2 * whole)
+        if method_at >= 0 and values[method_at] == _CREDIT_PAYMENT:
+            return None
+        if agent_at >= 0 and _as_number(values[agent_at], "little") & _AGENTS_WITH_DATA:  # type: ignore[arg-type]
+            return None
+    return sums
+
+
+def _roles_of(shape: Shape) -> _ItemRoles:
+    roles = shape.ordinary
+    if not isinstance(roles, _ItemRoles):
+        roles = shape.ordinary = _ItemRoles(shape)
+    return roles
+
+
+def _agree(others: Sequence[bytes | Structure], roles: _ReceiptRoles, sums: dict[int, list[int]], count: int) -> bool:
+    """Whether total, payments and taxes of the root are those of the items."""
+    total, *payments = [_as_number(raw, "little") for raw in roles.money(others)]
+    if total != sum(payments) or total != sum([amount for _, amount, _ in sums.values()]):
+        return False
+    covered = sum([sums[code][0] for code in _EXEMPT_CODES if code in sums])
+    for code, position, is_turnover in roles.taxes:
+        stated = _as_number(others[position], "little")  # type: ignore[arg-type]  # a leaf is bytes
+        items, turnover, vat = sums.get(code, _NOTHING)
+        if is_turnover:
+            if not stated or abs(stated - turnover) > TURNOVER_SLACK:
                 return False
-        return True
-
-
-def ordinary_of(plan: Plan, shape: Shape) -> Ordinary | None:
-    """The short way for roots of a shape, None when it has tags that ask for more."""
-    known = shape.roles
-    if known is None:
-        known = shape.roles = _make(plan, shape)
-    return known if isinstance(known, Ordinary) else None
-
-
-def _make(plan: Plan, shape: Shape) -> Ordinary | bool:
-    at = shape.at
-    is_whole = TOTAL in at and all(tag in at for tag in PAYMENTS if tag in plan.demanded)
-    has_payment = any(tag in at for tag in PAYMENTS)
-    if plan.document in _PLAIN_RECEIPTS and is_whole and has_payment and not _SPECIAL_TAGS & at.keys():
-        return Ordinary(shape)
-    return False
+        else:
+            covered += items
+            if abs(stated - vat) > (items or 1):
+                return False
+    return covered == count

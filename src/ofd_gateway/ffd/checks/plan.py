@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from ofd_gateway.ffd.checks.content import ContentRule
+    from ofd_gateway.ffd.checks.forms import Form
+    from ofd_gateway.ffd.layouts import Layout
     from ofd_gateway.ffd.presence import Place
 
 __all__ = ["ITEM", "Plan", "TagRule", "root_plan"]
@@ -100,6 +102,7 @@ class Plan:
 
     `parent` is None for the root. Items (1059), and the cashier (1021) of a registration report, are demanded by
     `demands_items` and `demands_cashier`, because they are judged apart.
+    `forms` remembers layouts that were judged here.
     `open_content` marks the structures that FFD 1.0 lets hold anything (R-V5): nothing in them is judged.
     """
 
@@ -111,6 +114,7 @@ class Plan:
         "document",
         "era",
         "ffd",
+        "forms",
         "open_content",
         "parent",
         "rules",
@@ -123,6 +127,7 @@ class Plan:
         self.era = era
         self.open_content = ffd == "1.0" and parent in FREE_CONTENT_TAGS and document != _CONFIRMATION
         self._children: dict[int, Plan] = {}
+        self.forms: dict[Layout, Form] = {}
         found = places(document, parent, ffd)
         years = _years(found, editions(ffd, era))
         demanded = tuple(tag for tag, place in found.items() if place.demanded(years))

@@ -16,7 +16,6 @@ from ofd_gateway.ffd.tlv import Structure
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from ofd_gateway.ffd.checks.ordinary import Ordinary
     from ofd_gateway.ffd.checks.place import Spot
     from ofd_gateway.ffd.checks.plan import Plan
     from ofd_gateway.ffd.checks.report import Report
@@ -43,23 +42,16 @@ def judge_receipt(
     plan: Plan,
     items: Sequence[Structure],
     positions: Sequence[int],
-    ordinary: Ordinary | None,
-    values: Sequence[bytes | Structure],
     issued_at: int | None,
     report: Report,
 ) -> None:
-    """The items, the sums, the tax, and the rules that tie fields of the root together.
-
-    `ordinary` and `values` are the root without its items, None when something is wrong with a field of it.
-    """
+    """The items, the sums, the tax, and the rules that tie fields of the root together."""
     item_rule = plan.rules.get(ITEM)
     if item_rule is None or not items:
         tally = Tally(0)
     else:
         rates = rates_at(issued_at)
         tally = tally_items(items, positions, spot, item_rule, plan.child(ITEM), rates, report)
-        if ordinary is not None and ordinary.is_in_order(values, tally):
-            return
         judge_total(spot, tally, plan, report)
         _judge_items(spot, plan, tally, issued_at, report)
     judge_payments(spot, plan, report)

@@ -73,7 +73,7 @@ def _kinds_of_items(root: Structure) -> tuple[set[bytes], int]:
     """Values of 1212 and bits of 1222 over all items."""
     kinds: set[bytes] = set()
     bits = 0
-    last_tags: list[int] = []
+    last_tags: tuple[int, ...] = ()
     kind_at = agent_at = -1
     for tag, item in zip(root.tags, root.values, strict=True):
         if tag != _ITEM or not isinstance(item, Structure):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from ofd_gateway.ffd.checks.fields import describe, examine_children
-from ofd_gateway.ffd.checks.ordinary import ordinary_of
+from ofd_gateway.ffd.checks.ordinary import PLAIN_RECEIPTS, is_in_order
 from ofd_gateway.ffd.checks.place import Spot
 from ofd_gateway.ffd.checks.plan import ITEM, root_plan
 from ofd_gateway.ffd.checks.policy import DEFAULT
@@ -52,9 +52,16 @@ def check(document: Document, *, now: datetime, policy: CheckPolicy = DEFAULT) -
     if policy.mode == "off":
         return ()
     root = document.root
-    report = Report(policy, document)
     issued_at = _issued_at(root)
     plan = root_plan(document.ffd, document.code, issued_at)
+    if (
+        plan is not None
+        and document.code in PLAIN_RECEIPTS
+        and _is_dated(issued_at, now)
+        and is_in_order(root, plan, issued_at)
+    ):
+        return ()
+    report = Report(policy, document)
     spot = Spot(document, root)
     if plan is None:
         report.add("R-P2", path=spot.path, offset=0, found=document.code, expected="a document of the format")
@@ -62,8 +69,7 @@ def check(document: Document, *, now: datetime, policy: CheckPolicy = DEFAULT) -
     _judge_date(issued_at, plan, spot, now, report)
     items, positions, tags, values = _split(root)
     shape = shape_of(plan, tags)
-    is_clean = shape.is_clean(values)
-    if not is_clean or (items and ITEM not in plan.rules):
+    if not shape.is_clean(values) or (items and ITEM not in plan.rules):
         describe(spot, plan, shape_of(plan, root.tags), report)
     if plan.demands_items and not items:
         report.add("R-P1", path=spot.field(ITEM), tag=ITEM, offset=root.offset, expected="must be there")
@@ -71,8 +77,7 @@ def check(document: Document, *, now: datetime, policy: CheckPolicy = DEFAULT) -
         examine_children(spot, plan, report)
     code = document.code
     if code in RECEIPTS:
-        ordinary = ordinary_of(plan, shape) if is_clean else None
-        judge_receipt(spot, plan, items, positions, ordinary, values, issued_at, report)
+        judge_receipt(spot, plan, items, positions, issued_at, report)
     else:
         _judge_report(code, plan, spot, report)
     return report.violations()
@@ -95,6 +100,10 @@ def _issued_at(root: Structure) -> int | None:
         return None
     raw = root.values[tags.index(_DATE_TIME)]
     return int.from_bytes(raw, "little") if isinstance(raw, bytes) and len(raw) == _DATE_BYTES else None
+
+
+def _is_dated(issued_at: int | None, now: datetime) -> bool:
+    return issued_at is None or _FIRST_DAY <= issued_at <= int(now.timestamp()) + _DAY
 
 
 def _judge_date(issued_at: int | None, plan: Plan, spot: Spot, now: datetime, report: Report) -> None:
@@ -137,6 +146,6 @@ def _split(
     return (
         [values[position] for position in positions],  # type: ignore[misc]  # an item is a structure
         positions,
-        [tags[position] for position in others],
-        [values[position] for position in others],
+        tuple([tags[position] for position in others]),
+        tuple([values[position] for position in others]),
     )

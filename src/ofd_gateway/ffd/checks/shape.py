@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from ofd_gateway.ffd.checks.plan import Plan, TagRule
     from ofd_gateway.ffd.tlv import Structure
 
-__all__ = ["Shape", "shape_of"]
+__all__ = ["Shape", "forget_shapes", "shape_of"]
 
 MAX_SHAPES: Final = 4096
 MAX_CACHED_TAGS: Final = 96
@@ -27,7 +27,7 @@ MAX_KNOWN_VALUES: Final = 4096
 
 _HEAD_BYTES: Final = 4
 
-_shapes: dict[tuple[object, ...], Shape] = {}
+_shapes: dict[tuple[Plan, tuple[int, ...]], Shape] = {}
 
 
 class Shape:
@@ -54,6 +54,7 @@ class Shape:
         "known",
         "limits",
         "missing",
+        "ordinary",
         "repeated",
         "roles",
     )
@@ -79,6 +80,7 @@ class Shape:
         self.children: tuple[tuple[int, TagRule], ...] = tuple(children)
         self.faultless = not (self.missing or extraneous or repeated)
         self.roles: object = None
+        self.ordinary: object = None
         self._compile(leaves)
         limits = (rule.limit or max(rule.lengths or {_UNLIMITED}) for _, rule in leaves)
         self.bounded_bytes = _UNLIMITED if children or extraneous else sum(_HEAD_BYTES + limit for limit in limits)
@@ -91,12 +93,23 @@ class Shape:
         for position, limit in self.limits:
             if len(values[position]) > limit:  # type: ignore[arg-type]  # a leaf is bytes
                 return False
+        if self._variants and not all(len(values[p]) in lengths for p, lengths in self._variants):  # type: ignore[arg-type]
+            return False
+        return self.has_good_values(values)
+
+    def has_good_values(self, values: Sequence[bytes | Structure]) -> bool:
+        """Whether values of the right lengths belong to their closed sets and pass the tests of their content."""
         if self.closed(values) not in self.known and not self._learn(values):
             return False
-        for position, accepts in self._contents:
+        for position, accepts in self._contents:  # noqa: SIM110 - a generator costs more than what it goes through
             if not accepts(values[position]):  # type: ignore[arg-type]  # a leaf is bytes
                 return False
-        return not self._variants or all(len(values[p]) in lengths for p, lengths in self._variants)  # type: ignore[arg-type]
+        return True
+
+    @property
+    def has_contents(self) -> bool:
+        """Whether values are tested one by one, beside those of closed sets."""
+        return bool(self._contents)
 
     def is_clean(self, values: Sequence[bytes | Structure]) -> bool:
         """Whether nothing is wrong on this level: tags, leaves, and the size of what stands below."""
@@ -144,7 +157,7 @@ _UNLIMITED: Final = 1 << 16
 
 def shape_of(plan: Plan, tags: Sequence[int]) -> Shape:
     """The shape of a sequence of tags in a place, from the cache when it was seen before."""
-    key = (plan, *tags)
+    key = (plan, tuple(tags))
     shape = _shapes.get(key)
     if shape is None:
         shape = Shape(plan, tags)
@@ -153,6 +166,11 @@ def shape_of(plan: Plan, tags: Sequence[int]) -> Shape:
                 _shapes.clear()
             _shapes[key] = shape
     return shape
+
+
+def forget_shapes() -> None:
+    """Empties the memory of shapes; verdicts stay the same."""
+    _shapes.clear()
 
 
 def _getter(positions: list[int]) -> Callable[[Sequence[bytes | Structure]], tuple[bytes, ...]] | None:

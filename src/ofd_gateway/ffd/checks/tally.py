@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from ofd_gateway.ffd.checks.agents import judge_agent
 from ofd_gateway.ffd.checks.fields import describe, examine_children, report_length
+from ofd_gateway.ffd.checks.forms import form_of
 from ofd_gateway.ffd.checks.shape import shape_of
 from ofd_gateway.ffd.checks.sums import judge_item_sum
 from ofd_gateway.ffd.checks.vat import LEGACY_CODES, NO_CODE, RATE_CODES, judge_item_vat
@@ -50,11 +51,6 @@ class Tally:
         self.credits: list[int] = []
         self.unrated: list[int] = []
         self.undescribed: list[int] = []
-
-    @property
-    def needs_look(self) -> bool:
-        """Whether an item is out of the ordinary."""
-        return bool(self.credits or self.unrated or self.undescribed) or not self.is_known
 
 
 class _Roles:
@@ -101,11 +97,11 @@ def tally_items(  # noqa: C901 - one flat pass: this is where a receipt's time g
     tally = Tally(len(items))
     counts, bases, vats = tally.counts, tally.bases, tally.vats
     largest = rule.limit or 0
-    last_tags: list[int] | None = None
+    last_tags: tuple[int, ...] | None = None
     last_rate: bytes | Structure = b""
     code, part, whole = NO_CODE, *rates[NO_CODE]
     for position, item in zip(positions, items, strict=True):
-        if item.tags != last_tags:
+        if last_tags is None or item.tags != last_tags:
             last_tags = item.tags
             shape, roles = _shape(plan, last_tags)
             price_at, quantity_at, sum_at = roles.price, roles.quantity, roles.sum
@@ -120,7 +116,7 @@ def tally_items(  # noqa: C901 - one flat pass: this is where a receipt's time g
                 if len(values[at]) > limit:  # type: ignore[arg-type]  # a leaf is bytes
                     is_sound = False
                     break
-        if not (is_sound or (is_plain and shape.has_sound_leaves(values))):
+        if not (is_sound or (is_plain and shape.has_sound_leaves(values)) or _is_sound(item, plan, largest)):
             spot = root.child(item, position)
             _judge_fields(spot, rule, plan, shape, report)
             if sum_at < 0 or not _is_readable(item, roles):
@@ -158,12 +154,17 @@ def tally_items(  # noqa: C901 - one flat pass: this is where a receipt's time g
     return tally
 
 
-def _shape(plan: Plan, tags: list[int]) -> tuple[Shape, _Roles]:
+def _shape(plan: Plan, tags: tuple[int, ...]) -> tuple[Shape, _Roles]:
     shape = shape_of(plan, tags)
     roles = shape.roles
     if not isinstance(roles, _Roles):
         roles = shape.roles = _Roles(shape)
     return shape, roles
+
+
+def _is_sound(item: Structure, plan: Plan, largest: int) -> bool:
+    layout = item.layout
+    return layout is not None and layout.size <= largest and form_of(plan, layout).is_sound(item.values)
 
 
 def _judge_fields(spot: Spot, rule: TagRule, plan: Plan, shape: Shape, report: Report) -> None:

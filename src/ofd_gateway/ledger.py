@@ -222,6 +222,8 @@ class Ledger:
             if decision.verdict is Verdict.ACCEPTED:
                 row = _document_row(decision)
                 batch.documents.append(row)
+                state.registration_number = row.registration_number or state.registration_number
+                state.user_inn = row.user_inn or state.user_inn
                 if may_repeat:
                     known.setdefault(arrival.key, []).append(_stored(row))
                 changed[state.fn] = state
@@ -248,8 +250,6 @@ class Ledger:
         violations = arrival.violations + check_sequence(document, facts, policy=self._policy)
         state.facts = msgspec.json.encode(advance(facts, document))
         state.max_fd = max(state.max_fd, arrival.container.fd)
-        state.registration_number = _text(document.registration_number) or state.registration_number
-        state.user_inn = _text(document.user_inn) or state.user_inn
         state.last_received_at = arrival.received_at
         code = response_code(violations, self._policy)
         message = _operator_message(code, document.ffd, state)

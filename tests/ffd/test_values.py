@@ -17,6 +17,7 @@ from ofd_gateway.ffd.values import (
     as_local_datetime,
     as_unix_seconds,
     decode_fvln,
+    decode_text,
     encode_fvln,
     encode_vln,
     fits,
@@ -171,3 +172,10 @@ def test_unfit_values_are_named(tag: int, value: object, detail: str) -> None:
 
 def test_unfit_value_without_a_tag_says_so() -> None:
     assert str(UnfitValueError(path="receipt.x", tag=None, detail="no")) == "receipt.x (unknown tag): no"
+
+
+def test_every_byte_is_a_character_of_code_page_866() -> None:
+    for value in range(256):
+        raw = bytes((value,))
+        assert decode_text(raw) == raw.decode("cp866")
+        assert decode_text(b"INN " + raw) == "INN " + raw.decode("cp866")

@@ -8,7 +8,7 @@ import msgspec
 
 from ofd_gateway.buyers.contact import ContactUnusable, parse_contacts
 from ofd_gateway.buyers.sms_text import encode_sms, reference_of, sms_text
-from ofd_gateway.ffd.values import ENCODING
+from ofd_gateway.ffd.values import decode_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -47,7 +47,7 @@ class PlannedMessage(msgspec.Struct, frozen=True, kw_only=True):
 def contact_text(document: Document) -> str:
     """The buyer's contact (1008) as the register spelt it; empty when there is none."""
     raw = document.root.leaf(_CONTACT)
-    return raw.decode(ENCODING) if raw else ""
+    return decode_text(raw) if raw else ""
 
 
 def plan_receipt(

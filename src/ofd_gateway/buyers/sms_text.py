@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from ofd_gateway.ffd.values import ENCODING
+from ofd_gateway.ffd.values import decode_text
 from ofd_gateway.plain_text import clean
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ class EncodedSms(msgspec.Struct, frozen=True, kw_only=True):
 def sms_text(document: Document, link: str) -> str:
     """Seller, sum in roubles and link; a refund says so. Latin sellers stay within the cheap alphabet."""
     raw = document.root.leaf(_SELLER)
-    seller = clean(raw.decode(ENCODING), _SELLER_SIGNS) if raw else ""
+    seller = clean(decode_text(raw), _SELLER_SIGNS) if raw else ""
     seller = seller or f"ИНН {document.user_inn or '–'}"
     roubles, kopecks = divmod(document.total_kopecks or 0, 100)
     refund = ["возврат"] if document.operation_type in _REFUNDS else []

@@ -10,7 +10,7 @@ import msgspec
 from ofd_gateway.ffd.dictionary import FFD_VERSIONS, TagSpec, document_kind, lookup
 from ofd_gateway.ffd.errors import FormatError
 from ofd_gateway.ffd.tlv import HEAD_BYTES, STRUCTURE_TAGS, BrokenTlv, Structure, tlv, walk_document
-from ofd_gateway.ffd.values import ENCODING, TagKind, Value, as_local_datetime, decode_uint, decode_value
+from ofd_gateway.ffd.values import TagKind, Value, as_local_datetime, decode_text, decode_uint, decode_value
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -190,7 +190,7 @@ class Document:
 
     def _text(self, tag: int, length: int) -> str | None:
         raw = self.root.leaf(tag)
-        return raw.decode(ENCODING).rstrip(" ") if raw is not None and len(raw) == length else None
+        return decode_text(raw).rstrip(" ") if raw is not None and len(raw) == length else None
 
     def _uint(self, tag: int, length: int) -> int | None:
         raw = self.root.leaf(tag)

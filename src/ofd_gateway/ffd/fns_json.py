@@ -13,7 +13,7 @@ from ofd_gateway.ffd.dictionary import TagSpec, lookup, lookup_name, meanings
 from ofd_gateway.ffd.document import printed_fiscal_sign
 from ofd_gateway.ffd.fns_reading import CODE_KEYS, from_fns_json
 from ofd_gateway.ffd.tlv import Structure
-from ofd_gateway.ffd.values import ENCODING, TagKind, decode_fvln, fits, plain_decimal
+from ofd_gateway.ffd.values import TagKind, decode_fvln, decode_text, fits, plain_decimal
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -141,8 +141,8 @@ def _reading(spec: TagSpec) -> Callable[[bytes], object]:
         return lambda raw: int.from_bytes(raw, "little") if not raw or len(raw) in widths else raw.hex()
     if spec.kind is TagKind.STRING:
         if spec.tag in TRIMMED_TAGS:
-            return lambda raw: raw.decode(ENCODING).rstrip(" ")
-        return lambda raw: raw.decode(ENCODING)
+            return lambda raw: decode_text(raw).rstrip(" ")
+        return decode_text
     if spec.kind is TagKind.VLN:
         return lambda raw: int.from_bytes(raw, "little") if fits(spec, raw) else raw.hex()
     if spec.kind is TagKind.FVLN:

@@ -9,7 +9,7 @@ from typing import Final
 import msgspec
 
 from ofd_gateway.ffd.domain.inn import is_valid_inn
-from ofd_gateway.ffd.values import ENCODING
+from ofd_gateway.ffd.values import decode_text
 
 __all__ = ["ContentRule", "content_rule"]
 
@@ -36,7 +36,7 @@ def content_rule(tag: int) -> ContentRule | None:
 @functools.lru_cache(maxsize=_CACHED)
 def _is_inn(raw: bytes) -> bool:
     """Right control digits; a number of ten digits padded with «00» on the left is what some registers send."""
-    text = raw.decode(ENCODING).rstrip(" ")
+    text = decode_text(raw).rstrip(" ")
     return is_valid_inn(text) or (len(text) == len(_NO_INN) and text.startswith("00") and is_valid_inn(text[2:]))
 
 

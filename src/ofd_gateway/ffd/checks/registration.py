@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from ofd_gateway.ffd.checks.reading import number
 from ofd_gateway.ffd.domain.registration_number import is_valid_registration_number
-from ofd_gateway.ffd.values import ENCODING
+from ofd_gateway.ffd.values import decode_text
 
 if TYPE_CHECKING:
     from ofd_gateway.ffd.checks.place import Spot
@@ -119,7 +119,7 @@ def _judge_number(spot: Spot, report: Report) -> None:
         return
     if len(registration) != _NUMBER_BYTES or len(inn) != _INN_BYTES or not registration[:16].isdigit():
         return
-    texts = [raw.decode(ENCODING) for raw in (registration, inn, serial)]
+    texts = [decode_text(raw) for raw in (registration, inn, serial)]
     if not is_valid_registration_number(texts[0], inn=texts[1], serial=texts[2]):
         report.add(
             "R-X7",

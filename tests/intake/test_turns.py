@@ -7,7 +7,7 @@ import socket
 import struct
 
 from ofd_gateway.intake.turns import Turns
-from tests.intake.running import running_intake, until
+from tests.intake.running import read_answer, running_intake, until
 from tests.messages import container, message
 
 
@@ -44,3 +44,22 @@ async def test_a_register_that_has_gone_before_its_turn_leaves_nothing_behind() 
         await until(lambda: not intake.server.turns._waiting)
         assert not intake.server._by_fn
         assert not intake.store.rows
+
+
+async def test_a_register_that_waits_for_its_turn_is_read_no_further_and_answered_when_it_comes() -> None:
+    async with running_intake() as intake:
+        intake.server.turns = Turns(messages=0)
+        reader, writer = await intake.connect()
+        first, second = message(container(fd=1)), message(container(fd=2))
+        writer.write(first[:40])
+        await until(lambda: bool(intake.server.turns._waiting))
+        (connection,) = intake.server._connections
+        writer.write(first[40:])
+        await until(lambda: connection._reading_paused)
+        writer.write(second)
+        intake.server.turns._messages = 1
+        assert await read_answer(reader)
+        assert await read_answer(reader)
+        assert not connection._reading_paused
+        writer.close()
+    assert sorted(fd for _, fd in intake.store.rows) == [1, 2]

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-import socket
-import struct
 import time
 from typing import TYPE_CHECKING, Any, Literal, assert_never, cast
 
 import structlog
 
 from ofd_gateway.faults import Ending, Honest
+from ofd_gateway.intake.notes import note_decision, rejected_row, unreadable_row
+from ofd_gateway.intake.patience import Patience
+from ofd_gateway.intake.peers import descriptor_of, host_of, name_of, reset
 from ofd_gateway.intake.proxies import ProxyPreface
 from ofd_gateway.intake.reading import Unreadable
-from ofd_gateway.ledger import Arrival, QuarantineRow, Verdict
+from ofd_gateway.ledger import Arrival
 from ofd_gateway.protocol import (
     ConfirmationReceived,
     Connection,
@@ -49,18 +50,17 @@ class RegisterConnection(asyncio.Protocol):
 
     __slots__ = (
         "_closing",
-        "_deadline",
-        "_deadline_reason",
         "_in_flight",
         "_intake",
         "_last_answer",
         "_log",
+        "_patience",
         "_preface",
         "_protocol",
         "_reading_paused",
         "_received_at_s",
-        "_timer",
         "_transport",
+        "_waits_for_turn",
         "_write_paused",
         "connection_id",
         "fn",
@@ -77,9 +77,8 @@ class RegisterConnection(asyncio.Protocol):
         self._write_paused = False
         self._closing = False
         self._last_answer = False
-        self._timer: asyncio.TimerHandle | None = None
-        self._deadline = 0.0
-        self._deadline_reason: Literal["idle", "message", "write"] = "idle"
+        self._waits_for_turn = False
+        self._patience = Patience(intake.loop, self._expired)
         self._log: Any = None
         self._preface: ProxyPreface | None = None
         self.connection_id = connection_id
@@ -91,14 +90,14 @@ class RegisterConnection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Takes the connection or, when a limit is reached, closes it at once."""
         self._transport = cast("asyncio.Transport", transport)  # a listening TCP server makes no other kind
-        self.peer = _peer_name(self._transport)
+        self.peer = name_of(self._transport)
         if not self._intake.admit(self):
             self._close()
             return
         if self._intake.balancers is not None:
             self._await_preface(self._intake.balancers)
             return
-        self._await_activity("idle", self._intake.limits.idle_timeout_s)
+        self._patience.expect("idle", self._intake.limits.idle_timeout_s)
 
     def data_received(self, data: bytes) -> None:
         """Feeds the protocol room and acts on what it finds."""
@@ -109,12 +108,12 @@ class RegisterConnection(asyncio.Protocol):
             if not data:
                 return
         self._protocol.receive(data)
-        if self._in_flight is not None or self._write_paused:
+        if self._in_flight is not None or self._write_paused or self._waits_for_turn:
             if not self._reading_paused:
                 self._reading_paused = True
                 self._transport.pause_reading()
             return
-        self._intake.turns.take(self._take_turn)
+        self._waits_for_turn = self._intake.turns.take(self._take_turn)
 
     def eof_received(self) -> bool:
         """Keeps the writing half open, because a register may half-close and still read its confirmation."""
@@ -127,9 +126,7 @@ class RegisterConnection(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Forgets the connection; a document in flight is stored all the same and confirmed when it comes again."""
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
+        self._patience.end()
         self._transport = None
         self._intake.forget(self)
         if exc is not None:
@@ -138,12 +135,12 @@ class RegisterConnection(asyncio.Protocol):
     def pause_writing(self) -> None:
         """The peer does not read its answers: nothing more is read from it until it does."""
         self._write_paused = True
-        self._await_activity("write", self._intake.limits.write_timeout_s)
+        self._patience.expect("write", self._intake.limits.write_timeout_s)
 
     def resume_writing(self) -> None:
         """The peer reads again."""
         self._write_paused = False
-        self._await_activity("idle", self._intake.limits.idle_timeout_s)
+        self._patience.expect("idle", self._intake.limits.idle_timeout_s)
         self._advance()
 
     # -- outcomes (called by the batcher and the quarantine) --------------------------------------------------------
@@ -167,7 +164,7 @@ class RegisterConnection(asyncio.Protocol):
         sent = b""
         if message is not None and self._transport is not None and not self._closing:
             sent = self._answer(message, decision)
-        self._record(decision, commit_s, sent=bool(sent))
+        self._note(decision, commit_s, sent=bool(sent))
         self._resume()
         return sent
 
@@ -200,13 +197,13 @@ class RegisterConnection(asyncio.Protocol):
 
     def note_fault(self, decision: Decision, commit_s: float, *, fault: int, sent: bool) -> None:
         """Counts and logs the stored document before its answer is spoilt on purpose, however long that takes."""
-        self._record(decision, commit_s, sent=sent, fault=fault)
+        self._note(decision, commit_s, sent=sent, fault=fault)
 
     def end_fault(self, ending: Ending) -> None:
         """Ends the message in flight, whose answer was spoilt on purpose."""
         self._in_flight = None
         if self._transport is not None and ending is Ending.RESET:
-            _reset(self._transport)
+            reset(self._transport)
             self._closing = True
         elif ending is Ending.CLOSE:
             self._close()
@@ -254,8 +251,7 @@ class RegisterConnection(asyncio.Protocol):
     @property
     def descriptor(self) -> int:
         """The number of the socket among the open files of the process; -1 when there is none."""
-        sock = None if self._transport is None else self._transport.get_extra_info("socket")
-        return -1 if sock is None else int(sock.fileno())
+        return descriptor_of(self._transport)
 
     @property
     def is_busy(self) -> bool:
@@ -278,11 +274,11 @@ class RegisterConnection(asyncio.Protocol):
     # -- a balancer's header ---------------------------------------------------------------------------------------
 
     def _await_preface(self, balancers: TrustedBalancers) -> None:
-        if not balancers.trusts(_peer_host(self._transport)):
+        if not balancers.trusts(host_of(self._transport)):
             self._refuse_preface(reason="not from a trusted network")
             return
         self._preface = ProxyPreface()
-        self._await_activity("message", self._intake.limits.message_timeout_s)
+        self._patience.expect("message", self._intake.limits.message_timeout_s)
 
     def _read_preface(self, preface: ProxyPreface, data: bytes) -> bytes:
         """What came behind the header; nothing while it is not whole, or when it is wrong."""
@@ -308,6 +304,7 @@ class RegisterConnection(asyncio.Protocol):
     # -- inside ----------------------------------------------------------------------------------------------------
 
     def _take_turn(self) -> None:
+        self._waits_for_turn = False
         if self._transport is not None:  # it may have gone while it waited; the register keeps its document
             self._advance()
 
@@ -344,14 +341,14 @@ class RegisterConnection(asyncio.Protocol):
             self._transport.resume_reading()
         limits = self._intake.limits
         if not self._protocol.message_in_progress:
-            self._await_activity("idle", limits.idle_timeout_s)
-        elif self._deadline_reason != "message":
-            self._await_activity("message", limits.message_timeout_s)
+            self._patience.expect("idle", limits.idle_timeout_s)
+        elif self._patience.reason != "message":
+            self._patience.expect("message", limits.message_timeout_s)
 
     def _received(self, message: MessageReceived) -> None:
         self._received_at_s = time.monotonic()
         self._in_flight = message
-        self._deadline = 0.0
+        self._patience.suspend()
         if not self._intake.identify(self, message.container.fn):
             self._in_flight = None
             self._close()
@@ -395,17 +392,9 @@ class RegisterConnection(asyncio.Protocol):
             "message.rejected", fn=container.fn, fd=container.fd, reason=unreadable.reason, detail=unreadable.detail
         )
         answer = intake.answer_unreadable and not unreadable.never_answered and message.header.expects_answer
+        now = intake.clock.now()
         intake.quarantine.submit(
-            QuarantineRow(
-                fn=container.fn,
-                fd=container.fd,
-                reason=unreadable.reason,
-                detail=unreadable.detail,
-                received_at=intake.clock.now(),
-                peer=self.peer,
-                connection_id=self.connection_id,
-                raw=message.raw,
-            ),
+            unreadable_row(message, unreadable, received_at=now, peer=self.peer, connection_id=self.connection_id),
             lambda stored: self.quarantined(unreadable, answer=answer and stored),
         )
 
@@ -426,17 +415,9 @@ class RegisterConnection(asyncio.Protocol):
         if fn is None:
             self._close()
             return
+        now = intake.clock.now()
         intake.quarantine.submit(
-            QuarantineRow(
-                fn=fn,
-                fd=error.fd,
-                reason=error.reason,
-                detail=str(error),
-                received_at=intake.clock.now(),
-                peer=self.peer,
-                connection_id=self.connection_id,
-                raw=error.raw,
-            ),
+            rejected_row(error, fn, received_at=now, peer=self.peer, connection_id=self.connection_id),
             lambda _: self._close(),
         )
 
@@ -478,38 +459,11 @@ class RegisterConnection(asyncio.Protocol):
         )
         return self._protocol.confirm(intake.crypto.wrap(body=body, fn=container.fn, fd=container.fd, signs=signs))
 
-    def _record(self, decision: Decision, commit_s: float, *, sent: bool, fault: int | None = None) -> None:
-        metrics = self._intake.metrics
-        arrival = decision.arrival
-        document = arrival.document
-        metrics.messages.labels(decision.verdict.value).inc()
-        fields: dict[str, object] = {
-            "fn": arrival.container.fn,
-            "generation": decision.generation,
-            "fd": arrival.container.fd,
-            "kind": document.kind,
-            "ffd": document.ffd,
-            "shift": document.shift_number,
-            "total_kopecks": document.total_kopecks,
-            "code": decision.response_code,
-            "sent": sent,
-            "commit_ms": round(commit_s * 1000, 2),
-            "total_ms": round((time.monotonic() - self._received_at_s) * 1000, 2),
-        }
-        if fault is not None:
-            fields["fault"] = fault
-        if decision.verdict is Verdict.ACCEPTED:
-            metrics.documents.labels(document.kind, document.ffd).inc()
-            if decision.violations:
-                fields["violations"] = [violation.rule for violation in decision.violations]
-                for violation in decision.violations:
-                    metrics.violations.labels(violation.rule, violation.severity.value).inc()
-            self._logger().info("document.accepted", **fields)
-        elif decision.verdict is Verdict.REPEATED:
-            self._logger().info("document.repeated", **fields)
-        else:
-            metrics.quarantined.labels("fd_conflict").inc()
-            self._logger().warning("document.conflict", **fields)
+    def _note(self, decision: Decision, commit_s: float, *, sent: bool, fault: int | None = None) -> None:
+        total_s = time.monotonic() - self._received_at_s
+        note_decision(
+            decision, self._intake.metrics, self._logger(), sent=sent, commit_s=commit_s, total_s=total_s, fault=fault
+        )
 
     def _resume(self) -> None:
         if self._transport is None:
@@ -518,49 +472,23 @@ class RegisterConnection(asyncio.Protocol):
             self._close()
             return
         if not self._write_paused:
-            self._await_activity("idle", self._intake.limits.idle_timeout_s)
+            self._patience.expect("idle", self._intake.limits.idle_timeout_s)
         self._advance()
 
     def _close(self) -> None:
         """Closes as soon as the peer has read what was written, and cuts it off when it does not."""
         self._closing = True
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
+        self._patience.stop()
         if self._transport is None:
             return
         if self._transport.get_write_buffer_size():
-            self._timer = self._intake.loop.call_later(self._intake.limits.write_timeout_s, self._expired)
+            self._patience.expect("write", self._intake.limits.write_timeout_s)
         self._transport.close()
-
-    def _await_activity(self, reason: Literal["idle", "message", "write"], seconds: float) -> None:
-        """Sets the moment at which the connection is given up; the running timer is only replaced by an earlier one."""
-        loop = self._intake.loop
-        self._deadline = loop.time() + seconds
-        self._deadline_reason = reason
-        if self._timer is not None:
-            if self._timer.when() <= self._deadline:
-                return
-            self._timer.cancel()
-        self._timer = loop.call_at(self._deadline, self._on_timer)
-
-    def _on_timer(self) -> None:
-        self._timer = None
-        if self._closing or self._transport is None:
-            return
-        if self._deadline == 0.0:  # a message is in flight: the batcher bounds that time
-            self._timer = self._intake.loop.call_later(self._intake.limits.idle_timeout_s, self._on_timer)
-            return
-        if self._intake.loop.time() < self._deadline:
-            self._timer = self._intake.loop.call_at(self._deadline, self._on_timer)
-            return
-        self._expired()
 
     def _expired(self) -> None:
         """Gives the connection up. With answers unread that is what it waited for, and an end would wait as well."""
-        self._timer = None
         is_unread = self._transport is not None and self._transport.get_write_buffer_size() > 0
-        reason = "write" if is_unread else self._deadline_reason
+        reason = "write" if is_unread else self._patience.reason
         level = "debug" if reason == "idle" else "warning"
         getattr(self._logger(), level)(
             "connection.timed_out", waiting_for=reason, buffered_bytes=self._protocol.buffered_bytes, fn=self.fn
@@ -568,7 +496,7 @@ class RegisterConnection(asyncio.Protocol):
         self._intake.metrics.connections_refused.labels(f"{reason}_timeout").inc()
         if is_unread and self._transport is not None:
             self._closing = True
-            _reset(self._transport)
+            reset(self._transport)
         else:
             self._close()
 
@@ -576,24 +504,3 @@ class RegisterConnection(asyncio.Protocol):
         if self._log is None:
             self._log = structlog.get_logger().bind(connection_id=self.connection_id, peer=self.peer)
         return self._log
-
-
-def _peer_host(transport: asyncio.Transport | None) -> str:
-    name = None if transport is None else transport.get_extra_info("peername")
-    return str(name[0]) if isinstance(name, tuple) and name else ""
-
-
-def _reset(transport: asyncio.Transport) -> None:
-    """Drops the connection so that the peer gets a reset (RST) instead of an end."""
-    sock = transport.get_extra_info("socket")
-    if sock is not None:
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-    transport.abort()
-
-
-def _peer_name(transport: asyncio.Transport) -> str:
-    name = transport.get_extra_info("peername")
-    if isinstance(name, tuple) and len(name) >= 2:
-        host = f"[{name[0]}]" if ":" in str(name[0]) else str(name[0])
-        return f"{host}:{name[1]}"
-    return str(name or "")

@@ -28,16 +28,17 @@ class Turns:
         self._waiting: deque[Callable[[], None]] = deque()
         self._is_turning = False
 
-    def take(self, work: Callable[[], None]) -> None:
-        """Does the work now or, when this turn has had its share, in one of the next."""
+    def take(self, work: Callable[[], None]) -> bool:
+        """Does the work now or, when this turn has had its share, in one of the next: then True."""
         if not self._is_turning:
             self._is_turning = True
             self._loop.call_soon(self._turn)
         if self._left and not self._waiting:
             self._left -= 1
             work()
-        else:
-            self._waiting.append(work)
+            return False
+        self._waiting.append(work)
+        return True
 
     def _turn(self) -> None:
         self._left = self._messages

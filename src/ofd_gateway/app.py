@@ -225,7 +225,9 @@ async def run_gateway(
         )
         stack.push_async_callback(desk.close)
         buyers = make_buyers(settings, desk, directory, reporter, http_socket, metrics=metrics, clock=clock)
-        exporter = await make_exporter(settings, dsn, directory, reporter, metrics=metrics, clock=clock, stack=stack)
+        exporter = await make_exporter(
+            settings, database, directory, reporter, metrics=metrics, clock=clock, stack=stack
+        )
         readiness = Readiness(database)
         stack.callback(readiness.close)
         shown = await Database.connect(dsn, application_name="ofd-gateway web")

@@ -1,10 +1,14 @@
-"""The pace of a task that works off a queue in the database: steps while there are any, then sleep, until stopped."""
+"""The pace of a task that works off a queue in the database: steps while there are any, then sleep, until stopped.
+
+`Retention` is such a task: it forgets what has been kept for long enough.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-from typing import TYPE_CHECKING, Final
+from datetime import timedelta
+from typing import TYPE_CHECKING, Final, Protocol
 
 import structlog
 
@@ -17,11 +21,12 @@ if TYPE_CHECKING:
 
     from ofd_gateway.clock import Clock
 
-__all__ = ["Pace"]
+__all__ = ["Erasure", "Pace", "Retention"]
 
 _LONGEST_SLEEP_S: Final = 1.0
 _SHORTEST_SLEEP_S: Final = 0.01
 _SHORTEST_POLL_S: Final = 0.05
+_FORGET_EVERY: Final = timedelta(hours=1)
 
 
 class Pace:
@@ -85,3 +90,39 @@ class Pace:
         if not self._stalled:
             self._stalled = True
             self._log.error(f"{self._room}.stalled", reason=str(error))
+
+
+class Erasure(Protocol):
+    """What forgets; the database."""
+
+    async def older_than(self, before: datetime, now: datetime) -> int:
+        """Forgets what is older than that moment; how much it was."""
+        ...
+
+
+class Retention:
+    """Once an hour by the clock of `pace`, what is older than `keep` is forgotten; `on_forgotten` hears how much."""
+
+    def __init__(self, pace: Pace, erasure: Erasure, keep: timedelta, on_forgotten: Callable[[int], object]) -> None:
+        self._pace = pace
+        self._erasure = erasure
+        self._keep = keep
+        self._on_forgotten = on_forgotten
+        self._due_at: datetime | None = None
+
+    async def run(self) -> None:
+        """Works until the pace is stopped."""
+        await self._pace.endlessly(self._forget, self._next_at)
+
+    async def _forget(self) -> bool:
+        now = self._pace.clock.now()
+        if self._due_at is not None and now < self._due_at:
+            return False
+        forgotten = await self._erasure.older_than(now - self._keep, now)
+        self._due_at = now + _FORGET_EVERY
+        if forgotten:
+            self._on_forgotten(forgotten)
+        return False
+
+    async def _next_at(self) -> datetime | None:
+        return self._due_at

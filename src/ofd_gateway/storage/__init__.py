@@ -27,6 +27,7 @@ from ofd_gateway.storage.feed import BEGINNING, Feed
 from ofd_gateway.storage.feed_cursor import Cursor, CursorUnreadable, FeedKey, Horizon, read_cursor, spell_cursor
 from ofd_gateway.storage.fns_endpoint import FnsEndpoint
 from ofd_gateway.storage.fns_outbox import FnsOutbox
+from ofd_gateway.storage.letter_erasure import LetterErasure
 from ofd_gateway.storage.letter_groups import LetterPlanner, OperatorRecipient
 from ofd_gateway.storage.letters import LetterStore
 from ofd_gateway.storage.migrations import migrate
@@ -67,6 +68,7 @@ __all__ = [
     "FnsEndpoint",
     "FnsOutbox",
     "Horizon",
+    "LetterErasure",
     "LetterPlanner",
     "LetterStore",
     "MigrationChanged",

@@ -18,6 +18,7 @@ from ofd_gateway.cli.context import (
     present,
     with_database,
 )
+from ofd_gateway.cli.document_retention import forget
 from ofd_gateway.cli.output import console, print_json, printable, roubles
 
 if TYPE_CHECKING:
@@ -31,6 +32,8 @@ FNS = ("queued", "accepted", "soft_quarantine", "hard_quarantine", "refused")
 """How a document may stand with the tax service."""
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Документы / stored documents.")
+
+app.command("forget")(forget)
 
 
 @app.command("list")

@@ -11,6 +11,7 @@ from ofd_gateway.storage.customers import Customer, CustomerBook
 from ofd_gateway.storage.database import CONNECTION_ERRORS, Database, masked_dsn
 from ofd_gateway.storage.deadlines import DeadlineStore
 from ofd_gateway.storage.directory import Directory
+from ofd_gateway.storage.document_retention import DocumentRetention, Forgettable
 from ofd_gateway.storage.documents import ArrivalKey, DocumentRecord, DocumentStore, QuarantineRecord
 from ofd_gateway.storage.embedded import EmbeddedPostgres, running_dsn
 from ofd_gateway.storage.errors import (
@@ -57,6 +58,7 @@ __all__ = [
     "DeadlineStore",
     "Directory",
     "DocumentRecord",
+    "DocumentRetention",
     "DocumentStore",
     "EmbeddedPostgres",
     "FaultBook",
@@ -67,6 +69,7 @@ __all__ = [
     "FeedKey",
     "FnsEndpoint",
     "FnsOutbox",
+    "Forgettable",
     "Horizon",
     "LetterErasure",
     "LetterPlanner",

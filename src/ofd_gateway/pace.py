@@ -40,7 +40,7 @@ class Pace:
         self._room = room
         self.stopping = False
         self._woken = asyncio.Event()
-        self._stalled = False
+        self._stalled: set[str] = set()
         self._log = structlog.get_logger()
 
     def wake(self) -> None:
@@ -54,23 +54,30 @@ class Pace:
         self.wake()
 
     async def endlessly(
-        self, step: Callable[[], Awaitable[bool]], next_at: Callable[[], Awaitable[datetime | None]]
+        self,
+        step: Callable[[], Awaitable[bool]],
+        next_at: Callable[[], Awaitable[datetime | None]] | None = None,
+        *,
+        name: str = "",
     ) -> None:
-        """Takes steps while there are any; then sleeps until the next moment, at most a second."""
+        """Takes steps while there are any; then sleeps until the next moment, at most a second.
+
+        The room has recovered once the tasks of every `name` have.
+        """
         while not self.stopping:
             longest_s = real_s(self.clock, _LONGEST_SLEEP_S, at_least_s=_SHORTEST_POLL_S)
             woken, sleep_s = self._woken, longest_s
             try:
                 if await step():
-                    self.goes_on()
+                    self.goes_on(name)
                     continue
-                moment = await next_at()
-                self.goes_on()
+                moment = None if next_at is None else await next_at()
+                self.goes_on(name)
                 if moment is not None:
                     left_s = real_s(self.clock, (moment - self.clock.now()).total_seconds())
                     sleep_s = max(left_s, _SHORTEST_SLEEP_S)
             except OfdGatewayError as error:
-                self.stall(error)
+                self.stall(error, name)
             await self.sleep(min(sleep_s, longest_s), woken)
 
     async def sleep(self, seconds: float, woken: asyncio.Event | None = None) -> None:
@@ -79,16 +86,18 @@ class Pace:
             async with asyncio.timeout(seconds):
                 await (woken or self._woken).wait()
 
-    def goes_on(self) -> None:
-        """The database answers."""
-        if self._stalled:
-            self._stalled = False
-            self._log.info(f"{self._room}.recovered")
+    def goes_on(self, name: str = "") -> None:
+        """The database answers the tasks of that name."""
+        if name in self._stalled:
+            self._stalled.remove(name)
+            if not self._stalled:
+                self._log.info(f"{self._room}.recovered")
 
-    def stall(self, error: OfdGatewayError) -> None:
-        """The database does not answer; said once."""
-        if not self._stalled:
-            self._stalled = True
+    def stall(self, error: OfdGatewayError, name: str = "") -> None:
+        """The database does not answer them; said once."""
+        is_news = not self._stalled
+        self._stalled.add(name)
+        if is_news:
             self._log.error(f"{self._room}.stalled", reason=str(error))
 
 

@@ -13,6 +13,8 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from tests.clusters import give_cluster
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
@@ -21,10 +23,14 @@ DEADLINE_S = 40.0
 
 
 class RunningGateway:
-    """One `ofd-gateway serve` and what it has logged so far."""
+    """One `ofd-gateway serve` and what it has logged so far; `fresh` lets it make its cluster itself."""
 
-    def __init__(self, state_dir: Path, *options: str, environment: dict[str, str] | None = None) -> None:
+    def __init__(
+        self, state_dir: Path, *options: str, environment: dict[str, str] | None = None, fresh: bool = False
+    ) -> None:
         self.state_dir = state_dir
+        if not fresh and "--database" not in options:
+            give_cluster(state_dir)
         self.environment = {**os.environ, "OFD_GATEWAY_STATE_DIR": str(state_dir), **(environment or {})}
         self.records: list[dict[str, Any]] = []
         self.child = subprocess.Popen(
@@ -126,8 +132,10 @@ def wait_until(condition: Callable[[], bool], *, deadline_s: float = DEADLINE_S,
         time.sleep(0.02)
 
 
-def running(state_dir: Path, *options: str, environment: dict[str, str] | None = None) -> Iterator[RunningGateway]:
-    gateway = RunningGateway(state_dir, *options, environment=environment)
+def running(
+    state_dir: Path, *options: str, environment: dict[str, str] | None = None, fresh: bool = False
+) -> Iterator[RunningGateway]:
+    gateway = RunningGateway(state_dir, *options, environment=environment, fresh=fresh)
     try:
         yield gateway
     finally:

@@ -15,11 +15,9 @@ _BATCH: Final = 500
 _OLD: Final = """
 SELECT id FROM letters WHERE state <> 'queued' AND ended_at < $1 ORDER BY id LIMIT $2 FOR UPDATE SKIP LOCKED
 """
-_FORGET: Final = (
-    "DELETE FROM letter_attempts WHERE letter_id = ANY ($1::bigint[])",
-    "DELETE FROM letter_alerts WHERE letter_id = ANY ($1::bigint[])",
-    "DELETE FROM letters WHERE id = ANY ($1::bigint[])",
-)
+_FORGET_ATTEMPTS: Final = "DELETE FROM letter_attempts WHERE letter_id = ANY ($1::bigint[])"
+_FORGET_ALERTS: Final = "DELETE FROM letter_alerts WHERE letter_id = ANY ($1::bigint[])"
+_FORGET: Final = "DELETE FROM letters WHERE id = ANY ($1::bigint[])"
 
 
 class LetterErasure:
@@ -34,8 +32,9 @@ class LetterErasure:
         while True:
             async with self._database.reading() as connection, connection.transaction():
                 ids = [row["id"] for row in await connection.fetch(_OLD, before, _BATCH)]
-                for statement in _FORGET:
-                    await connection.execute(statement, ids)
+                await connection.execute(_FORGET_ATTEMPTS, ids)
+                await connection.execute(_FORGET_ALERTS, ids)
+                await connection.execute(_FORGET, ids)
             forgotten += len(ids)
             if len(ids) < _BATCH:
                 return forgotten

@@ -24,7 +24,7 @@ demo: runtime ## sixty days of a small chain in a minute, on a gateway of its ow
 	@exec $(BIN)/ofd-gateway demo $(ARGS)
 
 test: setup ## run every test, with coverage thresholds for each room
-	$(BIN)/python -m pytest -n $(PYTEST_WORKERS) --dist loadfile -p tests.room_coverage --cov --cov-report= $(ARGS)
+	$(BIN)/python -m pytest -n $(PYTEST_WORKERS) --dist worksteal -p tests.room_coverage --cov --cov-report= $(ARGS)
 
 check: setup ## format, lint, types, import contracts and the tests of the documentation
 	$(BIN)/ruff format --check .

@@ -12,13 +12,14 @@ import shutil
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
+from unittest import mock
 from urllib.parse import urlsplit, urlunsplit
 
 import asyncpg
 import pytest
 import pytest_asyncio
 
-from ofd_gateway.storage import EmbeddedPostgres, migrate
+from ofd_gateway.storage import EmbeddedPostgres, cluster, migrate
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -39,10 +40,11 @@ def with_database(dsn: str, name: str) -> str:
 
 
 class Server:
-    """One server with a migrated template database."""
+    """One server with a migrated template database. In memory a checkpoint is cheap, and room is dear."""
 
-    def __init__(self, maintenance_dsn: str) -> None:
+    def __init__(self, maintenance_dsn: str, *, in_memory: bool) -> None:
         self.maintenance_dsn = maintenance_dsn
+        self.in_memory = in_memory
         self.template = f"ofd_test_template_{_run}"
         self.made: list[str] = []
 
@@ -53,9 +55,17 @@ class Server:
     async def create(self, *, migrated: bool = True) -> str:
         name = f"ofd_test_{_run}_{next(_numbers)}"
         template = f' TEMPLATE "{self.template}"' if migrated else ""
-        await self._execute(f'CREATE DATABASE "{name}"{template}')
+        strategy = " STRATEGY FILE_COPY" if self.in_memory else ""
+        await self._execute(f'CREATE DATABASE "{name}"{template}{strategy}')
         self.made.append(name)
         return with_database(self.maintenance_dsn, name)
+
+    async def drop(self, dsn: str) -> None:
+        """Makes room at once in memory; elsewhere at the end."""
+        if self.in_memory:
+            name = urlsplit(dsn).path.removeprefix("/")
+            self.made.remove(name)
+            await self._execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
 
     async def drop_all(self) -> None:
         for name in [*self.made, self.template]:
@@ -73,8 +83,10 @@ class Server:
 async def embedded_server() -> AsyncIterator[Server]:
     state_dir = Path(tempfile.mkdtemp(prefix="ofd-test-"))
     embedded = EmbeddedPostgres(state_dir)
-    dsn = await embedded.start()
-    server = Server(with_database(dsn, "postgres"))
+    in_memory = state_dir.is_relative_to("/dev/shm")
+    with mock.patch.dict(cluster._SERVER_SETTINGS, {"max_wal_size": "128MB"} if in_memory else {}):
+        dsn = await embedded.start()
+    server = Server(with_database(dsn, "postgres"), in_memory=in_memory)
     await server.prepare()
     yield server
     await embedded.stop()
@@ -83,7 +95,7 @@ async def embedded_server() -> AsyncIterator[Server]:
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def external_server() -> AsyncIterator[Server]:
-    server = Server(EXTERNAL_DSN)
+    server = Server(EXTERNAL_DSN, in_memory=False)
     await server.prepare()
     yield server
     await server.drop_all()
@@ -96,12 +108,16 @@ def server(request: pytest.FixtureRequest) -> Server:
 
 
 @pytest_asyncio.fixture(loop_scope="session")
-async def dsn(server: Server) -> str:
+async def dsn(server: Server) -> AsyncIterator[str]:
     """A database of its own at the current schema."""
-    return await server.create()
+    made = await server.create()
+    yield made
+    await server.drop(made)
 
 
 @pytest_asyncio.fixture(loop_scope="session")
-async def empty_dsn(server: Server) -> str:
+async def empty_dsn(server: Server) -> AsyncIterator[str]:
     """A database of its own without any schema."""
-    return await server.create(migrated=False)
+    made = await server.create(migrated=False)
+    yield made
+    await server.drop(made)

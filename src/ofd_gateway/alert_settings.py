@@ -125,6 +125,9 @@ class AlertsSettings(Group):
     group_wait: Duration = Field(timedelta(seconds=30), description="how long news waits for company")
     group_interval: Duration = Field(timedelta(minutes=5), description="least time between two letters")
     repeat: Duration = Field(timedelta(days=1), description="how often an unacknowledged critical alert is told again")
+    keep_letters: Duration = Field(
+        timedelta(days=365), description="how long a letter is kept after it went out or was given up"
+    )
     operator_emails: Texts = Field([], description="who gets the findings for the operator")
 
     def parameters(self) -> Parameters:

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import functools
-import gc
 import os
-import sys
 import tempfile
 from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING
@@ -15,13 +13,14 @@ import structlog
 
 from ofd_gateway.alerts.deadlines import Deadlines
 from ofd_gateway.alerts.reporting import AlertReporter
-from ofd_gateway.clock import SystemClock, VirtualClock, forget_clock, leave_clock
+from ofd_gateway.clock import SystemClock
 from ofd_gateway.crypto import EmulatorCrypto
 from ofd_gateway.disposal import Disposal
 from ofd_gateway.errors import OfdGatewayError
 from ofd_gateway.intake import Faults
 from ofd_gateway.keys import load_or_create_key
 from ofd_gateway.logs import configure_logs
+from ofd_gateway.loops import loop_factory
 from ofd_gateway.signals import ServiceSignals, WorkerSignals, wait_for_either
 from ofd_gateway.sockets import address_text, bind_socket
 from ofd_gateway.storage import (
@@ -50,6 +49,7 @@ from ofd_gateway.wiring.awaited import awaited_database
 from ofd_gateway.wiring.legs import make_buyers, make_exporter
 from ofd_gateway.wiring.letters import make_mailer
 from ofd_gateway.wiring.pages import api, receipt_pages
+from ofd_gateway.wiring.process import make_clock, share_clock, spare_the_collector
 from ofd_gateway.wiring.readiness import Readiness
 from ofd_gateway.wiring.registers import serve_registers
 from ofd_gateway.workers import WorkerCrashLoop, WorkerPool
@@ -81,7 +81,6 @@ EXIT_DATABASE = 3
 _PRIVATE = 0o077
 _BUYER_CONNECTIONS = 6
 """For planning, the lock of the sender of messages, and what is noted beside them."""
-_GC_THRESHOLDS = (50_000, 20, 20)
 
 
 def serve(settings: Settings) -> int:
@@ -102,25 +101,18 @@ def _run(settings: Settings, work: Callable[[Metrics], Coroutine[None, None, Non
     from ofd_gateway.metrics import Metrics
 
     metrics = Metrics()
-    _spare_the_collector()
+    spare_the_collector()
     stream = configure_logs(
         level=settings.logs.level, log_format=settings.logs.format, on_drop=metrics.log_lines_dropped.inc
     )
     try:
-        with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+        with asyncio.Runner(loop_factory=loop_factory()) as runner:
             runner.run(work(metrics))
     except Exception as error:  # noqa: BLE001  the last resort of the service: what ended it is logged, and the exit code tells
         return _report(error)
     finally:
         stream.close()
     return EXIT_STOPPED
-
-
-def _spare_the_collector() -> None:
-    """Cycles are looked for less often: a document is a hundred objects that all go at once, and what is here stays."""
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(*_GC_THRESHOLDS)
 
 
 def serve_worker(settings: Settings, *, dsn: str, sock: socket.socket, on_ready: Callable[[], object]) -> int:
@@ -132,7 +124,7 @@ def serve_worker(settings: Settings, *, dsn: str, sock: socket.socket, on_ready:
             dsn=dsn,
             sock=sock,
             metrics=metrics,
-            clock=_clock(settings),
+            clock=make_clock(settings),
             signals=WorkerSignals(),
             on_ready=on_ready,
         )
@@ -142,24 +134,7 @@ def serve_worker(settings: Settings, *, dsn: str, sock: socket.socket, on_ready:
 
 async def _serve_here(settings: Settings, metrics: Metrics) -> None:
     signals = ServiceSignals()
-    await run_gateway(settings, metrics=metrics, clock=_clock(settings), stop=signals.stop, replace=signals.replace)
-
-
-def _clock(settings: Settings) -> Clock:
-    setting = settings.clock.setting()
-    return SystemClock() if setting is None else VirtualClock(setting)
-
-
-def _share_clock(settings: Settings) -> None:
-    """Says that time is not real, and leaves the clock to the commands that use the same state directory."""
-    setting = settings.clock.setting()
-    if setting is None:
-        forget_clock(settings.state_dir)
-        return
-    leave_clock(settings.state_dir, setting)
-    structlog.get_logger().warning(
-        "clock.virtual", start=setting.start.isoformat(), rate=setting.rate, anchor=setting.anchor.isoformat()
-    )
+    await run_gateway(settings, metrics=metrics, clock=make_clock(settings), stop=signals.stop, replace=signals.replace)
 
 
 async def run_gateway(
@@ -190,7 +165,7 @@ async def run_gateway(
         http_socket = bind_socket(settings.http.host, settings.http.port)
         stack.callback(http_socket.close)
         load_or_create_key(settings.state_dir)
-        _share_clock(settings)
+        share_clock(settings)
 
         embedded: EmbeddedPostgres | None = None
         shown_dsn = settings.database
@@ -230,7 +205,9 @@ async def run_gateway(
         )
         stack.push_async_callback(desk.close)
         buyers = make_buyers(settings, desk, directory, reporter, http_socket, metrics=metrics, clock=clock)
-        exporter = await make_exporter(settings, dsn, directory, reporter, metrics=metrics, clock=clock, stack=stack)
+        exporter = await make_exporter(
+            settings, database, directory, reporter, metrics=metrics, clock=clock, stack=stack
+        )
         readiness = Readiness(database, metrics.database_is_up)
         stack.callback(readiness.close)
         shown = await Database.connect(dsn, application_name="ofd-gateway web")
@@ -354,14 +331,6 @@ async def _directory(settings: Settings, database: Database) -> Directory:
     async with database.reading() as connection:
         await directory.refresh(connection)
     return directory
-
-
-def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop]:
-    if sys.platform != "win32" and sys.implementation.name == "cpython":
-        import uvloop
-
-        return uvloop.new_event_loop
-    return asyncio.new_event_loop
 
 
 def _report(error: BaseException) -> int:

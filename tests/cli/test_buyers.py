@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import json
-from typing import TYPE_CHECKING, get_args, get_type_hints
+from typing import TYPE_CHECKING
 
 import pytest
 import pytest_asyncio
 
 from ofd_gateway.alerts.letters.delivery import Delivery, DeliveryOutcome
-from ofd_gateway.storage.buyer_archive import STATES
 from tests.buyers.sending.scene import EMAIL, INN, PHONE, Scene, opened
 from tests.messages import PLAIN_FN
 
@@ -150,10 +149,3 @@ async def test_what_a_customer_wants(commands: Commands, option: str, kept: list
     assert done[0]["receipts"] == kept
     assert (await commands.records("customers", "show", INN))[0]["receipts"] == kept
     assert (await commands("customers", "set", "--inn", INN, "--receipts", "pigeon")).code == 2
-
-
-def test_the_states_are_those_of_the_store() -> None:
-    from ofd_gateway.cli import buyers
-
-    choices, _option = get_args(get_type_hints(buyers.list_messages, include_extras=True)["state"])
-    assert get_args(get_args(choices)[0]) == STATES

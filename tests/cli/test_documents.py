@@ -217,3 +217,31 @@ def test_the_real_command_prints_lines_and_nothing_else(filled: str) -> None:
         f'{{"fn":"{PLAIN_FN}","generation":0,"fd":5,"kind":"receipt","ffd":"1.05","response_code":14,'
     )
     assert datetime.fromisoformat(json.loads(line)["received_at"]).astimezone(UTC) == START + timedelta(hours=2)
+
+
+class TestForget:
+    OLD = ("--before", (START + timedelta(hours=2, minutes=30)).isoformat())
+
+    async def test_without_yes_it_only_tells(self, commands: Commands) -> None:
+        done = await commands("documents", "forget", *self.OLD, "--json")
+        told = [json.loads(line) for line in done.lines]
+        assert [(one["fn"], one["documents"], one["kept"], one["deleted"]) for one in told] == [
+            (PLAIN_FN, 1, 0, False),
+            (DEBUG_FN, 2, 0, False),
+        ]
+        assert "five years" in done.err
+        assert keys(await commands.records("documents", "list")) == ALL
+        done = await commands("documents", "forget", *self.OLD)
+        assert done.lines[-1] == "было бы удалено / would be deleted, --yes: 3"
+
+    async def test_with_yes_it_deletes(self, commands: Commands) -> None:
+        done = await commands("documents", "forget", *self.OLD, "--fn", DEBUG_FN, "--yes")
+        assert (done.code, done.lines[-1]) == (0, "удалено документов / documents deleted: 2")
+        assert keys(await commands.records("documents", "list")) == ALL[2:]
+        done = await commands("documents", "forget", *self.OLD, "--yes", "--json")
+        assert [json.loads(line)["deleted"] for line in done.lines] == [True]
+        assert keys(await commands.records("documents", "list")) == ALL[3:]
+
+    async def test_what_the_law_lets_go_is_not_warned_of(self, commands: Commands) -> None:
+        done = await commands("documents", "forget", "--before", "2000-01-01")
+        assert (done.code, done.err, done.lines) == (0, "", ["было бы удалено / would be deleted, --yes: 0"])

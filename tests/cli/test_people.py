@@ -84,6 +84,26 @@ class TestCustomers:
             assert (done.code, done.out) == (1, "")
             assert words[-1] in done.err
 
+    async def test_one_is_removed_and_its_registers_stay(self, commands: Commands) -> None:
+        await commands.record("customers", "add", "--inn", INN)
+        await commands.record("registers", "add", "--rnm", RNM, "--customer", INN)
+        assert await commands.record("customers", "remove", "--inn", INN) == {"inn": INN, "removed": True}
+        assert await commands.records("customers", "list") == []
+        assert (await commands.record("registers", "show", RNM))["customer"] is None
+        for words in (("remove", "--inn", INN), ("show", INN)):
+            assert (await commands("customers", *words)).code == 1
+
+    async def test_one_with_messages_left_is_not_removed(self, commands: Commands) -> None:
+        added = await commands.record("customers", "add", "--inn", INN)
+        await commands.record("packages", "topup", "--customer", INN, "--messages", "5")
+        done = await commands("customers", "remove", "--inn", INN)
+        assert (done.code, done.out) == (1, "")
+        assert "packages spend" in done.err
+        assert await commands.records("customers", "list") == [added]
+        await commands.record("packages", "spend", "--customer", INN, "--messages", "5")
+        done = await commands("customers", "remove", "--inn", INN)
+        assert (done.code, done.err) == (0, "")
+
     @pytest.mark.parametrize(
         ("option", "value"),
         [

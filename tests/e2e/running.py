@@ -13,6 +13,8 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from tests.clusters import give_cluster
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
@@ -21,7 +23,7 @@ DEADLINE_S = 40.0
 
 
 class RunningGateway:
-    """One `ofd-gateway serve` and what it has logged so far."""
+    """One `ofd-gateway serve` and what it has logged so far; `fresh` lets it make its cluster itself."""
 
     def __init__(
         self,
@@ -29,8 +31,11 @@ class RunningGateway:
         *options: str,
         environment: dict[str, str] | None = None,
         open_files: int | None = None,
+        fresh: bool = False,
     ) -> None:
         self.state_dir = state_dir
+        if not fresh and "--database" not in options:
+            give_cluster(state_dir)
         self.environment = {**os.environ, "OFD_GATEWAY_STATE_DIR": str(state_dir), **(environment or {})}
         self.records: list[dict[str, Any]] = []
         self.child = subprocess.Popen(
@@ -148,9 +153,13 @@ def wait_until(condition: Callable[[], bool], *, deadline_s: float = DEADLINE_S,
 
 
 def running(
-    state_dir: Path, *options: str, environment: dict[str, str] | None = None, open_files: int | None = None
+    state_dir: Path,
+    *options: str,
+    environment: dict[str, str] | None = None,
+    open_files: int | None = None,
+    fresh: bool = False,
 ) -> Iterator[RunningGateway]:
-    gateway = RunningGateway(state_dir, *options, environment=environment, open_files=open_files)
+    gateway = RunningGateway(state_dir, *options, environment=environment, open_files=open_files, fresh=fresh)
     try:
         yield gateway
     finally:

@@ -76,7 +76,7 @@ def state_dir() -> Iterator[Path]:
 @pytest.fixture(scope="module")
 def gateway() -> Iterator[RunningGateway]:
     with tempfile.TemporaryDirectory() as directory:
-        yield from running(Path(directory) / "state")
+        yield from running(Path(directory) / "state", fresh=True)
 
 
 class TestContracts:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import AsyncExitStack
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -10,10 +11,12 @@ import pytest
 from ofd_gateway.alerts.fns_delay import DelayParameters, DelayReason, judge_delay
 from ofd_gateway.alerts.letters import Composer
 from ofd_gateway.alerts.notices import NoticeParameters
+from ofd_gateway.alerts.reporting import AlertReporter
 from ofd_gateway.clock import ClockSetting, SystemClock, VirtualClock
 from ofd_gateway.dispatch import Trouble
+from ofd_gateway.settings import Settings
 from ofd_gateway.storage import LetterPlanner, OperatorRecipient
-from ofd_gateway.wiring.legs import _patient
+from ofd_gateway.wiring.legs import _patient, make_exporter
 from tests.fns.peer import ACCEPTED, response
 from tests.fns.scene import MINUTE, NOON, PARAMETERS, SECOND, Scene, fn, register, until
 
@@ -229,6 +232,26 @@ async def test_the_operator_hears_of_an_old_queue_and_of_its_end(scene: Scene) -
     await scene.execute("DELETE FROM fns_queue")
     await endpoint.look(NOON + 17 * MINUTE, count=False)
     assert await scene.alerts(DELAYED) == [(DELAYED, "gateway", "delayed", False)]
+
+
+async def test_a_gateway_whose_leg_was_switched_off_ends_the_alert(scene: Scene) -> None:
+    await scene.document(1)
+    await scene.endpoint(AFTER).look(NOON + 16 * MINUTE, count=False)
+    scene.clock.at = NOON + 17 * MINUTE
+    async with AsyncExitStack() as stack:
+        exporter = await make_exporter(
+            Settings(),
+            scene.database,
+            scene.directory,
+            AlertReporter(scene.metrics),
+            metrics=scene.metrics,
+            clock=scene.clock,
+            stack=stack,
+        )
+    assert exporter is None
+    assert await scene.alerts(DELAYED) == [(DELAYED, "gateway", "delayed", False)]
+    assert await scene.fetch("SELECT resolved_at FROM alerts") == [(scene.clock.at,)]
+    assert await scene.queued() != []
 
 
 @pytest.mark.parametrize("is_down", [True, False])

@@ -37,7 +37,7 @@ CUSTOMER_IN_ARREARS = [
 def started_carelessly(state_dir: Path, *options: str, environment: dict[str, str] | None = None) -> RunningGateway:
     former = os.umask(0)
     try:
-        return RunningGateway(state_dir, *options, environment=environment)
+        return RunningGateway(state_dir, *options, environment=environment, fresh=True)
     finally:
         os.umask(former)
 

@@ -40,6 +40,8 @@ def document(kind: str = "receipt", fields: dict[str, Any] | None = None, **line
         "fiscal_sign": 1,
         "peer": "",
         "violations": [],
+        "fns": None,
+        "fns_code": None,
         "message_sign": "00",
         "document": {kind: RECEIPT if fields is None else fields},
         **line,

@@ -53,6 +53,29 @@ async def test_violations_are_told(dsn: str) -> None:
         assert [told["rule"] for told in found["violations"]][: len(violations)] == [one.rule for one in violations]
 
 
+async def test_what_the_tax_service_answered_is_told_everywhere(dsn: str) -> None:
+    async with running_api(dsn) as api:
+        await api.commit(1, 2, 3)
+        async with api.database.reading() as connection:
+            await connection.execute(
+                "INSERT INTO fns_queue (fn, generation, fd, queued_at) VALUES ($1, 0, 2, $2)", PLAIN_FN, NOW
+            )
+            await connection.execute(
+                "INSERT INTO fns_answers (fn, generation, fd, code, attempts, status, text, received_at, "
+                "first_sent_at, decided_at) "
+                "SELECT $1, 0, fd, 420, 1, 'refused', 'нет', $2, $2, $2 FROM unnest('{1,2}'::int[]) AS fd",
+                PLAIN_FN,
+                NOW,
+            )
+        expected = [("refused", 420), ("queued", None), (None, None)]
+        single = [await api.get(f"/v1/documents/{PLAIN_FN}/{fd}") for fd in (1, 2, 3)]
+        listed = (await api.get("/v1/documents"))["documents"]
+        async with api.stream("?cursor=beginning") as events:
+            streamed = [await events.next() for _ in range(3)]
+        for lines in (single, listed, streamed):
+            assert [(line["fns"], line["fns_code"]) for line in lines] == expected
+
+
 async def test_generations_are_told_apart(dsn: str) -> None:
     async with running_api(dsn) as api:
         for sign in (b"first1", b"again1"):

@@ -4,25 +4,27 @@ from __future__ import annotations
 
 import asyncio
 import random
+from datetime import timedelta
 from typing import TYPE_CHECKING, Final, Protocol
 
 import structlog
 
-from ofd_gateway.alerts.letters.delivery import Delivery, DeliveryOutcome, after_failure
+from ofd_gateway.alerts.letters.delivery import DeliveryOutcome
 from ofd_gateway.alerts.letters.message import wire_address
-from ofd_gateway.mail import DeliveryFailure, PermanentFailure, TransientFailure
-from ofd_gateway.pace import Pace
+from ofd_gateway.alerts.postman import Postman
+from ofd_gateway.pace import Pace, Retention
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from contextlib import AbstractAsyncContextManager
     from datetime import datetime
 
-    from ofd_gateway.alerts.letters.delivery import Outgoing, Planned
+    from ofd_gateway.alerts.letters.delivery import Delivery, Outgoing, Planned
     from ofd_gateway.alerts.letters.retry import RetryParameters
     from ofd_gateway.clock import Clock
-    from ofd_gateway.mail import Transport
+    from ofd_gateway.mail import Reply, Transport
     from ofd_gateway.metrics import Metrics
+    from ofd_gateway.pace import Erasure
 
 __all__ = ["Mailer", "Outbox", "Planner", "Taken"]
 
@@ -79,6 +81,7 @@ class Mailer:
     """Sends the letters of one process; any number of processes share the outbox.
 
     `sender` is the address of the envelope. `parallel` letters are sent at the same time. `draw` spreads the pauses.
+    Letters that ended longer ago than `keep` are forgotten, unless there is no `erasure`.
     """
 
     def __init__(
@@ -93,6 +96,8 @@ class Mailer:
         retry: RetryParameters,
         parallel: int = 4,
         draw: Callable[[], float] = random.random,
+        erasure: Erasure | None = None,
+        keep: timedelta = timedelta(days=365),
     ) -> None:
         self._planner = planner
         self._outbox = outbox
@@ -100,12 +105,10 @@ class Mailer:
         self._clock = clock
         self._metrics = metrics
         self._sender = wire_address(sender)
-        self._retry = retry
+        self._postman = Postman(retry=retry, draw=draw)
         self._parallel = parallel
-        self._draw = draw
         self._pace = Pace(clock, "letters")
-        self._unreachable = False
-        self._misconfigured = False
+        self._retention = None if erasure is None else Retention(self._pace, erasure, keep, self._say_forgotten)
         self._log = structlog.get_logger()
 
     def wake(self) -> None:
@@ -119,6 +122,8 @@ class Mailer:
             asyncio.create_task(self._pace.endlessly(self._send_one, self._outbox.next_attempt_at))
             for _ in range(self._parallel)
         ]
+        if self._retention is not None:
+            senders.append(asyncio.create_task(self._retention.run()))
         try:
             done, _ = await asyncio.wait([planning, *senders], return_when=asyncio.FIRST_COMPLETED)
             for task in done:
@@ -130,6 +135,9 @@ class Mailer:
             for task in senders:
                 task.cancel()
             await asyncio.wait([planning, *senders])
+
+    def _say_forgotten(self, count: int) -> None:
+        self._log.info("letters.forgotten", letters=count)
 
     async def _plan(self) -> None:
         started = False
@@ -168,28 +176,15 @@ class Mailer:
         return True
 
     async def _deliver(self, letter: Outgoing) -> Delivery:
-        try:
-            reply = await self._transport.send(
+        async def send() -> Reply:
+            return await self._transport.send(
                 sender=self._sender,
                 address=wire_address(letter.address),
                 message_id=letter.message_id,
                 message=letter.message,
             )
-        except DeliveryFailure as error:
-            failure: DeliveryFailure = error
-        except Exception as error:  # noqa: BLE001  one letter that nobody foresaw must not stop the others
-            failure = TransientFailure("connect", 0, repr(error))
-        else:
-            return Delivery(outcome=DeliveryOutcome.SENT, code=reply.code, reply=reply.text)
-        return after_failure(
-            stage=failure.stage,
-            code=failure.code,
-            reply=failure.reply,
-            permanent=isinstance(failure, PermanentFailure),
-            attempts=letter.attempts + 1,
-            retry=self._retry,
-            draw=self._draw(),
-        )
+
+        return await self._postman.attempt(send, attempts=letter.attempts)
 
     async def _report(self, letter: Outgoing, delivery: Delivery) -> None:
         outcome = delivery.outcome
@@ -197,18 +192,13 @@ class Mailer:
         log = self._log.bind(letter=letter.id, recipient=letter.recipient, address=letter.address)
         if outcome is DeliveryOutcome.SENT:
             log.info("letter.sent", alerts=letter.alerts)
-            self._misconfigured = False
-            if self._unreachable:
-                self._unreachable = False
+            if self._postman.is_back():
                 await self._outbox.hasten(self._clock.now())
                 self.wake()
             return
         log = log.bind(code=delivery.code, reply=delivery.reply, attempts=letter.attempts + 1)
         if outcome is DeliveryOutcome.DEFERRED:
-            self._unreachable = self._unreachable or delivery.code is None
-            first = delivery.ours and not self._misconfigured
-            self._misconfigured = self._misconfigured or delivery.ours
-            getattr(log, "error" if first else "warning")("letter.deferred", pause_s=_seconds(delivery))
+            getattr(log, self._postman.weight_of(delivery))("letter.deferred", pause_s=_seconds(delivery))
         elif outcome is DeliveryOutcome.ADDRESS_DEAD:
             log.warning("letter.address_dead")
             self.wake()

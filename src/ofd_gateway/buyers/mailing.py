@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Protocol
 
 import structlog
 
-from ofd_gateway.alerts.letters.delivery import Delivery, DeliveryOutcome, after_failure
+from ofd_gateway.alerts.letters.delivery import Delivery, DeliveryOutcome
+from ofd_gateway.alerts.postman import Postman
 from ofd_gateway.buyers.contact import mask_contact, mask_in
 from ofd_gateway.buyers.model import document_of
-from ofd_gateway.mail import DeliveryFailure, PermanentFailure, TransientFailure
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from ofd_gateway.buyers.model import OutgoingMessage
     from ofd_gateway.buyers.writer import ReceiptWriter
     from ofd_gateway.clock import Clock
-    from ofd_gateway.mail import Transport
+    from ofd_gateway.mail import Reply, Transport
     from ofd_gateway.metrics import Metrics
 
 __all__ = ["MailOutbox", "ReceiptMailer"]
@@ -75,10 +75,7 @@ class ReceiptMailer:
         self._writer = writer
         self._clock = clock
         self._metrics = metrics
-        self._retry = retry
-        self._draw = draw
-        self._unreachable = False
-        self._misconfigured = False
+        self._postman = Postman(retry=retry, draw=draw)
         self._log = structlog.get_logger()
 
     async def step(self) -> bool:
@@ -109,28 +106,16 @@ class ReceiptMailer:
             )
         except Exception as error:  # noqa: BLE001  what cannot be written today cannot be written tomorrow
             return Delivery(outcome=DeliveryOutcome.GIVEN_UP, code=None, reply=f"unwritable: {error!r}", ours=True)
-        try:
-            reply = await self._transport.send(
+
+        async def send() -> Reply:
+            return await self._transport.send(
                 sender=self._writer.sender,
                 address=message.contact,
                 message_id=self._writer.message_id(message.key, message.planned_at),
                 message=letter,
             )
-        except DeliveryFailure as error:
-            failure: DeliveryFailure = error
-        except Exception as error:  # noqa: BLE001  one receipt that nobody foresaw must not stop the others
-            failure = TransientFailure("connect", 0, repr(error))
-        else:
-            return Delivery(outcome=DeliveryOutcome.SENT, code=reply.code, reply=reply.text)
-        return after_failure(
-            stage=failure.stage,
-            code=failure.code,
-            reply=failure.reply,
-            permanent=isinstance(failure, PermanentFailure),
-            attempts=message.attempts + 1,
-            retry=self._retry,
-            draw=self._draw(),
-        )
+
+        return await self._postman.attempt(send, attempts=message.attempts)
 
     async def _report(self, message: OutgoingMessage, delivery: Delivery) -> None:
         outcome = DeliveryOutcome.REFUSED if delivery.outcome is DeliveryOutcome.ADDRESS_DEAD else delivery.outcome
@@ -141,19 +126,14 @@ class ReceiptMailer:
         )
         if outcome is DeliveryOutcome.SENT:
             log.info("buyer_message.sent")
-            self._misconfigured = False
-            if self._unreachable:
-                self._unreachable = False
+            if self._postman.is_back():
                 await self._outbox.hasten(self._clock.now())
             return
         log = log.bind(
             code=delivery.code, reply=mask_in(delivery.reply, message.contact), attempts=message.attempts + 1
         )
         if outcome is DeliveryOutcome.DEFERRED:
-            self._unreachable = self._unreachable or delivery.code is None
-            first = delivery.ours and not self._misconfigured
-            self._misconfigured = self._misconfigured or delivery.ours
-            getattr(log, "error" if first else "warning")("buyer_message.deferred")
+            getattr(log, self._postman.weight_of(delivery))("buyer_message.deferred")
         elif outcome is DeliveryOutcome.REFUSED:
             log.warning("buyer_message.refused")
         else:

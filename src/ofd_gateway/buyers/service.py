@@ -3,31 +3,23 @@
 from __future__ import annotations
 
 import asyncio
-from datetime import timedelta
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Final
 
 import structlog
 
+from ofd_gateway.pace import Retention
+
 if TYPE_CHECKING:
-    from datetime import datetime
+    from datetime import timedelta
 
     from ofd_gateway.buyers.mailing import ReceiptMailer
     from ofd_gateway.buyers.planner import ReceiptPlanner
     from ofd_gateway.buyers.texting import Texter
-    from ofd_gateway.pace import Pace
+    from ofd_gateway.pace import Erasure, Pace
 
-__all__ = ["BuyerService", "Erasure"]
+__all__ = ["BuyerService"]
 
 _GRACE_S: Final = 5.0
-_ERASE_EVERY: Final = timedelta(hours=1)
-
-
-class Erasure(Protocol):
-    """What forgets contacts; the database."""
-
-    async def older_than(self, before: datetime, now: datetime) -> int:
-        """Erases the contacts of messages planned before a moment; how many."""
-        ...
 
 
 class BuyerService:
@@ -51,10 +43,8 @@ class BuyerService:
         self._planner = planner
         self._mailer = mailer
         self._texter = texter
-        self._erasure = erasure
+        self._retention = Retention(pace, erasure, keep, self._say_erased)
         self._parallel = parallel
-        self._keep = keep
-        self._erase_at: datetime | None = None
         self._log = structlog.get_logger()
 
     def wake(self) -> None:
@@ -63,7 +53,7 @@ class BuyerService:
 
     async def run(self) -> None:
         """Works until cancelled; what is in hand is finished when the servers are quick enough."""
-        tasks = [asyncio.create_task(self._pace.endlessly(self._forget, self._next_erasure))]
+        tasks = [asyncio.create_task(self._retention.run())]
         if self._planner is not None:
             tasks.append(asyncio.create_task(self._plan_endlessly(self._planner)))
         if self._mailer is not None:
@@ -93,15 +83,5 @@ class BuyerService:
 
         await self._pace.endlessly(step, planner.count)
 
-    async def _forget(self) -> bool:
-        now = self._pace.clock.now()
-        if self._erase_at is not None and now < self._erase_at:
-            return False
-        erased = await self._erasure.older_than(now - self._keep, now)
-        self._erase_at = now + _ERASE_EVERY
-        if erased:
-            self._log.info("buyers.erased", messages=erased)
-        return False
-
-    async def _next_erasure(self) -> datetime | None:
-        return self._erase_at
+    def _say_erased(self, count: int) -> None:
+        self._log.info("buyers.erased", messages=count)

@@ -67,8 +67,8 @@ def _read(frame: Frame) -> Segment | str:
     if not isinstance(tcp, dpkt.tcp.TCP):
         return _DAMAGED if packet.p == _TCP else _PROTOCOLS.get(packet.p, f"IP {packet.p}")
     return Segment(
-        source=Address(str(ipaddress.ip_address(packet.src)), tcp.sport),
-        destination=Address(str(ipaddress.ip_address(packet.dst)), tcp.dport),
+        source=Address(_host(packet.src), tcp.sport),
+        destination=Address(_host(packet.dst), tcp.dport),
         seq=tcp.seq,
         flags=tcp.flags,
         payload=bytes(tcp.data),
@@ -103,3 +103,10 @@ def _ip_packet(frame: Frame) -> Any:
     else:
         return f"канал / link type {link_type}"
     return packet if isinstance(packet, dpkt.ip.IP | dpkt.ip6.IP6) else _DAMAGED
+
+
+def _host(packed: bytes) -> str:
+    """As Python 3.13 and later write it: of an IPv4 address within IPv6 the last four bytes in decimal."""
+    address = ipaddress.ip_address(packed)
+    mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
+    return str(address) if mapped is None else f"::ffff:{mapped}"

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from ofd_gateway.cli import values
 from ofd_gateway.cli.alert_lines import moment
 from ofd_gateway.cli.context import (
     ConfigOption,
@@ -21,7 +22,6 @@ from ofd_gateway.cli.context import (
 from ofd_gateway.cli.output import console, print_json, printable
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
     from datetime import datetime
 
     from ofd_gateway.storage import Database, Directory
@@ -59,7 +59,7 @@ def replay(
     from ofd_gateway.storage.replay import replay as run
 
     begin, end = (parse_moment(moment, lambda: present(config, state_dir)) for moment in (since, until))
-    overrides = _overrides(thresholds or [])
+    overrides = values.overrides(thresholds or [])
 
     async def work(opened: Database, directory: Directory, now: datetime) -> Replayed:
         assert begin is not None  # noqa: S101  `--since` is required
@@ -73,27 +73,6 @@ def replay(
     elif findings:
         _print_table(findings, replayed.customers)
     _print_summary(findings, replayed)
-
-
-def _overrides(changes: Sequence[str]) -> dict[str, Any]:
-    """The thresholds of `--set`, checked: `alerts.register_silent.after=12h`, `timezone=Asia/Omsk`."""
-    from ofd_gateway.alerts import ParameterError, Parameters, customise
-
-    found: dict[str, Any] = {}
-    for change in changes:
-        name, equals, value = change.partition("=")
-        rule, dot, option = name.strip().removeprefix("alerts.").partition(".")
-        if not equals:
-            raise typer.BadParameter(f"{change!r} should be written like register_silent.after=12h")
-        if dot:
-            found.setdefault(rule, {})[option] = value.strip()
-        else:
-            found[rule] = value.strip()
-    try:
-        customise(Parameters(), found)
-    except ParameterError as error:
-        raise typer.BadParameter(str(error)) from None
-    return found
 
 
 def _line(finding: Finding, customers: frozenset[str]) -> dict[str, Any]:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from ofd_gateway.buyers.states import MessageState
 from ofd_gateway.cli.buyer_rendering import as_record, print_messages, print_table
 from ofd_gateway.cli.context import (
     ConfigOption,
@@ -42,21 +43,7 @@ ContactOption = Annotated[str, typer.Option("--contact", metavar="X", help="Те
 @app.command("list")
 def list_messages(
     state: Annotated[
-        Literal[
-            "queued",
-            "sending",
-            "sent",
-            "delivered",
-            "undelivered",
-            "unknown",
-            "refused",
-            "failed",
-            "no_package",
-            "unusable",
-            "off",
-            "erased",
-        ]
-        | None,
+        MessageState | None,
         typer.Option(help="Only in this state.", show_default=False),
     ] = None,
     customer: Annotated[

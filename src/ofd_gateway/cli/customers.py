@@ -150,6 +150,27 @@ def set_customer(
     _show(with_directory(work, config=config, database=database, state_dir=state_dir), as_json=as_json)
 
 
+@app.command("remove")
+def remove_customer(
+    inn: InnOption,
+    config: ConfigOption = None,
+    database: DatabaseOption = None,
+    state_dir: StateDirOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Убрать клиента: больше ему не пишут; кассы, документы и письма остаются. / Remove a customer; the rest stays."""
+    from ofd_gateway.storage import CustomerBook
+
+    async def work(opened: Database, directory: Directory, now: datetime) -> None:
+        await CustomerBook(opened).remove(inn, directory, now, who=user_name())
+
+    with_directory(work, config=config, database=database, state_dir=state_dir)
+    if as_json:
+        print_json({"inn": inn, "removed": True})
+    else:
+        console().print(f"клиента {printable(inn)} больше нет / the customer is removed")
+
+
 @app.command("list")
 def list_customers(
     config: ConfigOption = None,

@@ -18,11 +18,10 @@ from ofd_gateway.cli.context import (
     present,
     with_database,
 )
+from ofd_gateway.cli.document_retention import forget
 from ofd_gateway.cli.output import console, print_json, printable, roubles
 
 if TYPE_CHECKING:
-    from ofd_gateway.ffd import Document
-    from ofd_gateway.ffd.checks import Violation
     from ofd_gateway.settings import Settings
     from ofd_gateway.storage import Database, DocumentRecord
     from ofd_gateway.storage.document_queries import FnsFilter
@@ -33,6 +32,8 @@ FNS = ("queued", "accepted", "soft_quarantine", "hard_quarantine", "refused")
 """How a document may stand with the tax service."""
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Документы / stored documents.")
+
+app.command("forget")(forget)
 
 
 @app.command("list")
@@ -122,6 +123,7 @@ def _code(kind: str) -> int:
 
 def _line(record: DocumentRecord) -> dict[str, Any]:
     from ofd_gateway.ffd.dictionary import document_kind
+    from ofd_gateway.storage.document_contents import violations_of
 
     return {
         "fn": record.fn,
@@ -132,31 +134,17 @@ def _line(record: DocumentRecord) -> dict[str, Any]:
         "response_code": record.response_code,
         "received_at": record.received_at.isoformat(),
         "issued_at": None if record.issued_at_local is None else record.issued_at_local.isoformat(),
-        "violations": [violation.rule for violation in _violations(record)],
+        "violations": [violation.rule for violation in violations_of(record)],
         "fns": record.fns,
         "fns_code": record.fns_code,
     }
 
 
-def _violations(record: DocumentRecord) -> list[Violation]:
-    import msgspec
-
-    from ofd_gateway.ffd.checks import Violation
-
-    return [] if record.violations is None else msgspec.json.decode(record.violations, type=list[Violation])
-
-
 def _fns_json(record: DocumentRecord, names: Literal["2021", "2017"]) -> dict[str, object]:
     from ofd_gateway.ffd import to_fns_json
+    from ofd_gateway.storage.document_contents import document_in
 
-    return to_fns_json(_document(record), message_sign=record.message_sign, names=names)
-
-
-def _document(record: DocumentRecord) -> Document:
-    from ofd_gateway.ffd import decode
-    from ofd_gateway.protocol import parse_container
-
-    return decode(parse_container(record.container).body, version_hint=record.ffd)
+    return to_fns_json(document_in(record), message_sign=record.message_sign, names=names)
 
 
 def _print_table(records: list[DocumentRecord]) -> None:
@@ -195,9 +183,11 @@ def _print_table(records: list[DocumentRecord]) -> None:
 def _print_tree(record: DocumentRecord) -> None:
     from ofd_gateway.cli.rendering import container_tree
     from ofd_gateway.protocol import parse_container
+    from ofd_gateway.storage.document_contents import document_in, violations_of
 
+    container = parse_container(record.container)
     out = console()
-    out.print(container_tree(parse_container(record.container), _document(record), violations=_violations(record)))
+    out.print(container_tree(container, document_in(record), violations=violations_of(record)))
     message = f", 1206 0x{record.operator_message:02x}" if record.operator_message else ""
     for name, value in (
         ("получен / received", f"{record.received_at.astimezone():%Y-%m-%d %H:%M:%S %z}, {record.peer}"),

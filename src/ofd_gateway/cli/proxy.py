@@ -17,6 +17,7 @@ import typer
 
 from ofd_gateway.cli.addresses import parse_address
 from ofd_gateway.cli.context import ConfigOption, DatabaseOption, JsonOption, StateDirOption
+from ofd_gateway.loops import loop_factory
 
 if TYPE_CHECKING:
     from ofd_gateway.captures.piece import Address
@@ -109,7 +110,7 @@ def _run(sock: socket.socket, upstream: Address, order: RecorderOrder) -> bool:
         structlog.get_logger().error("proxy.recorder_died", status=process.poll())
 
     try:
-        with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+        with asyncio.Runner(loop_factory=loop_factory()) as runner:
             names = [name for name in (order.pcapng_name, order.lines_name) if name]
             run = ProxyOrder(sock=sock, upstream=upstream, recorder=ours, files=names, on_recorder_lost=go_on_alone)
             return runner.run(run_proxy(run, clock=SystemClock()))
@@ -126,11 +127,3 @@ def _wait(process: subprocess.Popen[bytes]) -> None:
     except subprocess.TimeoutExpired:
         process.kill()
         process.wait()
-
-
-def _loop_factory() -> type[asyncio.AbstractEventLoop] | None:
-    try:
-        import uvloop
-    except ImportError:  # pragma: no cover - uvloop exists on every platform of the tests
-        return None
-    return uvloop.Loop

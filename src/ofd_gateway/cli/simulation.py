@@ -12,6 +12,7 @@ import typer
 
 from ofd_gateway.cli.context import fail, print_json
 from ofd_gateway.cli.output import console
+from ofd_gateway.loops import loop_factory
 from ofd_gateway.simulator.open_files import TooFewFiles, make_room
 from ofd_gateway.simulator.record import Recorder
 from ofd_gateway.simulator.report import (
@@ -99,7 +100,7 @@ def _run(orders: Sequence[FleetOrder], scenario: str, record: Path | None, clock
             recorder = resources.enter_context(Recorder(record)) if record is not None else None
         except OSError as error:
             raise typer.BadParameter(str(error), param_hint="--record") from error
-        with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+        with asyncio.Runner(loop_factory=loop_factory()) as runner:
             try:
                 return runner.run(_run_until_stopped(orders, scenario, recorder, clock))
             except OSError as error:
@@ -142,11 +143,3 @@ def _show_in_place(fleets: Sequence[Progress]) -> None:
 
 def _show_line(fleets: Sequence[Progress]) -> None:
     typer.echo(progress_line(fleets), err=True)
-
-
-def _loop_factory() -> type[asyncio.AbstractEventLoop] | None:
-    try:
-        import uvloop
-    except ImportError:  # pragma: no cover - uvloop exists on every platform of the tests
-        return None
-    return uvloop.Loop

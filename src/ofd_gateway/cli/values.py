@@ -19,6 +19,7 @@ __all__ = [
     "emails",
     "inn",
     "locale",
+    "overrides",
     "quiet_hours",
     "registration_number",
     "service_until",
@@ -145,25 +146,53 @@ def calendar(text: str) -> str | None:
 
 def thresholds(known: dict[str, Any], changes: Sequence[str]) -> dict[str, Any]:
     """A customer's own thresholds after changes like `service_ending.before=45d,10d`; `…=none` takes one away."""
-    from ofd_gateway.alerts import ParameterError, Parameters, customise
-
     after: dict[str, Any] = {rule: dict(options) for rule, options in known.items()}
     for change in changes:
-        name, equals, value = change.partition("=")
-        rule, dot, option = name.strip().removeprefix("alerts.").partition(".")
-        if not equals or not dot:
-            raise typer.BadParameter(f"{change!r} should be written like service_ending.before=45d,10d")
+        rule, option, value = _assigned(change, "service_ending.before=45d,10d")
+        if not option:
+            raise _unlike(change, "service_ending.before=45d,10d")
         options = after.setdefault(rule, {})
-        if value.strip() == NONE:
+        if value == NONE:
             options.pop(option, None)
         else:
-            options[option] = value.strip()
-    after = {rule: options for rule, options in after.items() if options}
+            options[option] = value
+    return _customised({rule: options for rule, options in after.items() if options})
+
+
+def overrides(changes: Sequence[str]) -> dict[str, Any]:
+    """Thresholds and settings of all rules: `alerts.register_silent.after=12h`, `timezone=Asia/Omsk`."""
+    found: dict[str, Any] = {}
+    for change in changes:
+        rule, option, value = _assigned(change, "register_silent.after=12h")
+        if option:
+            found.setdefault(rule, {})[option] = value
+        else:
+            found[rule] = value
+    return _customised(found)
+
+
+def _assigned(change: str, example: str) -> tuple[str, str, str]:
+    """Rule, option (empty for a setting of no rule) and value."""
+    name, equals, value = change.partition("=")
+    rule, dot, option = name.strip().removeprefix("alerts.").partition(".")
+    if not equals or (dot and not option):
+        raise _unlike(change, example)
+    return rule, option, value.strip()
+
+
+def _unlike(change: str, example: str) -> typer.BadParameter:
+    return typer.BadParameter(f"{change!r} should be written like {example}")
+
+
+def _customised(found: dict[str, Any]) -> dict[str, Any]:
+    """The same, if the rules know it."""
+    from ofd_gateway.alerts import ParameterError, Parameters, customise
+
     try:
-        customise(Parameters(), after)
+        customise(Parameters(), found)
     except ParameterError as error:
         raise typer.BadParameter(str(error)) from None
-    return after
+    return found
 
 
 def _parts(texts: Iterable[str]) -> tuple[str, ...]:

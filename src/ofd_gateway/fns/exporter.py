@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import random
 from contextlib import AsyncExitStack
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final, Protocol
 
-import structlog
-
 from ofd_gateway.clock import real_s
 from ofd_gateway.dispatch import backoff
-from ofd_gateway.errors import OfdGatewayError
 from ofd_gateway.fns.delivery import Delivery, Taken
 from ofd_gateway.fns.transport import EndpointUnavailable
+from ofd_gateway.pace import Pace
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Callable
     from contextlib import AbstractAsyncContextManager
     from datetime import datetime
 
@@ -116,59 +113,48 @@ class Exporter:
         self._parallel = parallel
         self._draw = draw
         self._taking = asyncio.Lock()
-        self._woken = asyncio.Event()
-        self._stopping = False
-        self._stalled: set[str] = set()
+        self._pace = Pace(clock, "fns")
         self._looks = 0
-        self._log = structlog.get_logger()
 
     def wake(self) -> None:
         """There may be something to do now."""
-        self._woken.set()
-        self._woken = asyncio.Event()
+        self._pace.wake()
 
     async def run(self) -> None:
         """Sends until cancelled; requests in hand are finished when the endpoint is quick enough."""
-        watching = asyncio.create_task(self._endlessly("look", self._look))
-        senders = [asyncio.create_task(self._endlessly("send", self._deliver_one)) for _ in range(self._parallel)]
+        watching = asyncio.create_task(self._pace.endlessly(self._look, name="look"))
+        senders = [
+            asyncio.create_task(self._pace.endlessly(self._deliver_one, name="send")) for _ in range(self._parallel)
+        ]
         try:
             done, _ = await asyncio.wait([watching, *senders], return_when=asyncio.FIRST_COMPLETED)
             for task in done:
                 task.result()
         finally:
-            self._stopping = True
-            self.wake()
+            self._pace.stop()
             watching.cancel()
             await asyncio.wait(senders, timeout=_GRACE_S)
             for task in senders:
                 task.cancel()
             await asyncio.wait([watching, *senders])
 
-    async def _endlessly(self, name: str, step: Callable[[], Awaitable[None]]) -> None:
-        while not self._stopping:
-            try:
-                await step()
-                self._goes_on(name)
-            except OfdGatewayError as error:
-                self._stall(name, error)
-                await asyncio.sleep(_LOOK_S)
-
-    async def _deliver_one(self) -> None:
+    async def _deliver_one(self) -> bool:
         """One sender at a time looks for work; the others wait for it instead of looking as well.
 
         Whoever is done wakes the one that looks: lines that were held may go on.
         """
         async with AsyncExitStack() as stack:
             async with self._taking:
-                if self._stopping:
-                    return
+                if self._pace.stopping:
+                    return False
                 taken = await stack.enter_async_context(self._outbox.take(self._clock.now()))
                 if taken is None:
                     await stack.aclose()
-                    await self._sleep(real_s(self._clock, _POLL_S, at_least_s=_SHORTEST_POLL_S))
-                    return
+                    await self._pace.sleep(real_s(self._clock, _POLL_S, at_least_s=_SHORTEST_POLL_S))
+                    return True
             await self._deliver(taken)
         self.wake()
+        return True
 
     async def _deliver(self, taken: TakenNow) -> None:
         delivery = Delivery(
@@ -189,28 +175,10 @@ class Exporter:
         wished = min(timedelta(seconds=failure.retry_after_s or 0.0), LONGEST_RETRY_AFTER)
         return lambda failures: max(backoff(failures, self._parameters, self._draw()), wished)
 
-    async def _look(self) -> None:
+    async def _look(self) -> bool:
         now = self._clock.now()
         state = await self._endpoint.look(now, count=self._looks % _LOOKS_TO_A_COUNT == 0)
         self._looks += 1
         self._reporter.queue(state.queued, state.oldest_queued_at, is_up=state.failing_since is None, now=now)
         await asyncio.sleep(real_s(self._clock, _LOOK_S, at_least_s=_SHORTEST_POLL_S))
-
-    async def _sleep(self, length_s: float) -> None:
-        woken = self._woken
-        if self._stopping:
-            return
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(length_s):
-                await woken.wait()
-
-    def _goes_on(self, name: str) -> None:
-        if name in self._stalled:
-            self._stalled.remove(name)
-            if not self._stalled:
-                self._log.info("fns.recovered")
-
-    def _stall(self, name: str, error: OfdGatewayError) -> None:
-        if not self._stalled:
-            self._log.error("fns.stalled", reason=str(error))
-        self._stalled.add(name)
+        return True

@@ -11,6 +11,7 @@ from ofd_gateway.storage.customers import Customer, CustomerBook
 from ofd_gateway.storage.database import CONNECTION_ERRORS, Database, masked_dsn
 from ofd_gateway.storage.deadlines import DeadlineStore
 from ofd_gateway.storage.directory import Directory
+from ofd_gateway.storage.document_retention import DocumentRetention, Forgettable
 from ofd_gateway.storage.documents import ArrivalKey, DocumentRecord, DocumentStore, QuarantineRecord
 from ofd_gateway.storage.embedded import EmbeddedPostgres, running_dsn
 from ofd_gateway.storage.errors import (
@@ -27,6 +28,7 @@ from ofd_gateway.storage.feed import BEGINNING, Feed
 from ofd_gateway.storage.feed_cursor import Cursor, CursorUnreadable, FeedKey, Horizon, read_cursor, spell_cursor
 from ofd_gateway.storage.fns_endpoint import FnsEndpoint
 from ofd_gateway.storage.fns_outbox import FnsOutbox
+from ofd_gateway.storage.letter_erasure import LetterErasure
 from ofd_gateway.storage.letter_groups import LetterPlanner, OperatorRecipient
 from ofd_gateway.storage.letters import LetterStore
 from ofd_gateway.storage.migrations import migrate
@@ -57,6 +59,7 @@ __all__ = [
     "DeadlineStore",
     "Directory",
     "DocumentRecord",
+    "DocumentRetention",
     "DocumentStore",
     "EmbeddedPostgres",
     "FaultBook",
@@ -67,7 +70,9 @@ __all__ = [
     "FeedKey",
     "FnsEndpoint",
     "FnsOutbox",
+    "Forgettable",
     "Horizon",
+    "LetterErasure",
     "LetterPlanner",
     "LetterStore",
     "MigrationChanged",

@@ -12,25 +12,11 @@ from ofd_gateway.buyers.model import Backlog
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from ofd_gateway.buyers.states import MessageState
     from ofd_gateway.storage.database import Database
     from ofd_gateway.storage.migrations import Connection
 
-__all__ = ["STATES", "BuyerArchive", "BuyerMessage", "MessageAttempt", "MessagePart"]
-
-STATES: Final = (
-    "queued",
-    "sending",
-    "sent",
-    "delivered",
-    "undelivered",
-    "unknown",
-    "refused",
-    "failed",
-    "no_package",
-    "unusable",
-    "off",
-    "erased",
-)
+__all__ = ["BuyerArchive", "BuyerMessage", "MessageAttempt", "MessagePart"]
 
 _COLUMNS: Final = """
 SELECT fn, generation, fd, channel, customer_inn, contact, state, reason, parts, charged, refunded, attempts,
@@ -135,7 +121,7 @@ class BuyerArchive:
         self._database = database
 
     async def list_messages(
-        self, *, state: str | None = None, customer: str | None = None, limit: int = 100
+        self, *, state: MessageState | None = None, customer: str | None = None, limit: int = 100
     ) -> list[BuyerMessage]:
         """The latest messages, the oldest of them first; 0 for all. Without attempts and parts."""
         query = _LIST if customer is None else _LIST_OF_CUSTOMER

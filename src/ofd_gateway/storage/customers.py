@@ -10,6 +10,7 @@ import msgspec
 from ofd_gateway.alerts.notices import Urgency
 from ofd_gateway.errors import OfdGatewayError
 from ofd_gateway.storage.alert_records import note_news
+from ofd_gateway.storage.customer_removal import let_go
 from ofd_gateway.storage.dead_addresses import revive
 from ofd_gateway.storage.owners import CustomerUnknown
 from ofd_gateway.storage.registers import pay_anew
@@ -95,6 +96,15 @@ class CustomerBook:
             if has_new_emails:
                 await revive(connection, customer.inn, customer.emails, now, directory.notices, who=who)
             await self._tell(connection, customer, directory, now)
+
+    async def remove(self, inn: str, directory: Directory, now: datetime, *, who: str) -> None:
+        """Removes a customer; see `customer_removal.let_go`. Raises CustomerUnknown, PackageNotEmpty."""
+        async with self._database.reading() as connection, connection.transaction():
+            if await connection.execute("DELETE FROM customers WHERE inn = $1", inn) == "DELETE 0":
+                raise CustomerUnknown(inn)
+            await directory.refresh(connection)
+            await connection.execute(_LOOK_AT_ALL, inn, now)
+            await let_go(connection, inn, directory, now, who=who)
 
     async def get(self, inn: str) -> Customer | None:
         """One customer."""

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
-
-import msgspec
+from typing import TYPE_CHECKING, Final
 
 from ofd_gateway.alerts.model import (
     AlertType,
@@ -18,6 +16,7 @@ from ofd_gateway.alerts.model import (
 )
 from ofd_gateway.alerts.notices import NoticeParameters, Urgency
 from ofd_gateway.storage.alert_records import OPERATOR, Finding, note_news, record_findings
+from ofd_gateway.storage.ended_alerts import ALERT_COLUMNS, ending
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -46,12 +45,12 @@ SELECT inn, name, NOT EXISTS (
 ) AS last_address
 FROM customers WHERE $1 = ANY (emails) ORDER BY inn
 """
-_OPEN_ALERTS: Final = """
-SELECT watch, subject_kind, subject, episode, level, weight, critical, opened_at, facts, customer_inn FROM alerts
+_OPEN_ALERTS: Final = f"""
+SELECT {ALERT_COLUMNS} FROM alerts
 WHERE rule = $1 AND resolved_at IS NULL AND (
     subject = $2 AND facts ->> 'address' <> ALL ($4::text[]) OR facts ->> 'address' = ANY ($3::text[])
 ) ORDER BY subject, episode
-"""
+"""  # noqa: S608  constants
 _UNTELL: Final = """
 DELETE FROM told WHERE recipient = $1 AND alert_id IN (
     SELECT alert_id FROM letter_alerts JOIN letters ON letters.id = letter_id
@@ -158,25 +157,7 @@ async def _resolve(
     kept: Sequence[str] = (),
 ) -> None:
     rows = await connection.fetch(_OPEN_ALERTS, ADDRESS_DEAD, subject, list(addresses), list(kept))
-    findings = [
-        Finding(
-            watch=row["watch"],
-            customer_inn=row["customer_inn"],
-            change=Transition(
-                kind=TransitionKind.RESOLVED,
-                rule=ADDRESS_DEAD,
-                type=AlertType.OPERATOR,
-                subject=Subject(SubjectKind(row["subject_kind"]), row["subject"]),
-                episode=row["episode"],
-                level=Level(row["level"], row["weight"], row["critical"]),
-                at=now,
-                opened_at=row["opened_at"],
-                facts=_facts(row["facts"]),
-                end_reason=EndReason.OVER,
-            ),
-        )
-        for row in rows
-    ]
+    findings = [ending(row, now, EndReason.OVER) for row in rows]
     await record_findings(connection, findings, notices, now, who=who)
 
 
@@ -204,8 +185,3 @@ def _subject(recipient: str) -> Subject:
     if recipient == OPERATOR:
         return Subject(SubjectKind.GATEWAY, _GATEWAY)
     return Subject(SubjectKind.CUSTOMER, recipient)
-
-
-def _facts(text: str) -> dict[str, Any]:
-    facts: dict[str, Any] = msgspec.json.decode(text)
-    return facts

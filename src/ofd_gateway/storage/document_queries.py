@@ -4,7 +4,17 @@ from __future__ import annotations
 
 from typing import Final, Literal
 
-__all__ = ["ARE_MANY_QUEUED", "COLUMNS", "GET", "LIST_ALL", "LIST_LATEST", "PAGE", "FnsFilter", "standing"]
+__all__ = [
+    "ARE_MANY_QUEUED",
+    "COLUMNS",
+    "GET",
+    "LIST_ALL",
+    "LIST_LATEST",
+    "PAGE",
+    "FnsFilter",
+    "standing",
+    "with_standing",
+]
 
 FnsFilter = Literal["queued", "accepted", "soft_quarantine", "hard_quarantine", "refused"]
 """How a document stands; while it waits again, its former answer does not count."""
@@ -16,14 +26,6 @@ SELECT fn, generation, fd, document_code, ffd, response_code, operator_message, 
 FROM documents
 """
 """Documents alone, without how they stand."""
-PAGE: Final = (
-    COLUMNS
-    + """
-WHERE ($1::text IS NULL OR fn = $1) AND ($2::smallint[] IS NULL OR document_code = ANY($2))
-  AND received_at >= $3 AND (received_at, fn, generation, fd) > ($3, $4, $5, $6)
-ORDER BY received_at, fn, generation, fd LIMIT $7
-"""
-)
 _COLUMNS: Final = """
 d.fn, d.generation, d.fd, document_code, ffd, response_code, operator_message, d.received_at, issued_at_local,
 registration_number, user_inn, shift_number, receipt_number, total_kopecks, fiscal_sign, peer, session_version,
@@ -68,6 +70,15 @@ SELECT d.*, {_FNS_COLUMNS} FROM (
 ) AS d {_FNS}
 """  # noqa: S608  constants
 
+PAGE: Final = f"""
+SELECT d.*, {_FNS_COLUMNS} FROM (
+    SELECT {_COLUMNS} FROM documents AS d
+    WHERE ($1::text IS NULL OR fn = $1) AND ($2::smallint[] IS NULL OR document_code = ANY($2))
+      AND received_at >= $3 AND (received_at, fn, generation, fd) > ($3, $4, $5, $6)
+    ORDER BY received_at, fn, generation, fd LIMIT $7
+) AS d {_FNS} {_IN_ORDER}
+"""  # noqa: S608  constants
+
 ARE_MANY_QUEUED: Final = "SELECT count(*) > 10000 FROM (SELECT FROM fns_queue LIMIT 10001) AS first_ones"
 _QUEUED: Final = f"""
 SELECT {_COLUMNS}, {_FNS_COLUMNS} FROM fns_queue AS w {_THEIR_DOCUMENTS} {_FNS}
@@ -82,6 +93,11 @@ _ACCEPTED: Final = f"""
 SELECT {_COLUMNS}, {_FNS_COLUMNS} FROM documents AS d {_FNS}
 WHERE CASE WHEN a.status = $4::text AND q.fn IS NULL THEN true ELSE false END AND {_FILTERS}
 """  # noqa: S608  constants
+
+
+def with_standing(query: str, order: str) -> str:
+    """Documents of `query`, a SELECT with the columns of `COLUMNS`, each with how it stands, in that order."""
+    return f"SELECT d.*, {_FNS_COLUMNS} FROM ({query}) AS d {_FNS} ORDER BY {order}"  # noqa: S608  constants
 
 
 def standing(fns: FnsFilter, *, is_many: bool) -> tuple[str, str]:

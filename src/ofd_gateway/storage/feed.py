@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from ofd_gateway.storage.document_queries import COLUMNS
+from ofd_gateway.storage.document_queries import COLUMNS, with_standing
 from ofd_gateway.storage.documents import DocumentRecord
 from ofd_gateway.storage.errors import SchemaMismatch
 from ofd_gateway.storage.feed_cursor import Cursor, CursorUnreadable, FeedKey, Horizon
@@ -29,13 +29,18 @@ _BETWEEN: Final = """
 WHERE position >= $1 AND position < $2 AND position <> ALL($3::bigint[])
   AND (position >= $4 OR position = ANY($5::bigint[]))
 """
-_PAGE: Final = f"""
+_IN_ORDER: Final = "d.position, d.fn, d.generation, d.fd"
+_PAGE: Final = with_standing(
+    f"""
 {COLUMNS.replace("FROM documents", ", position FROM documents")} {_BETWEEN}
   AND ($6::text IS NULL OR fn = $6) AND (position, fn, generation, fd) > ($7, $8, $9, $10)
 ORDER BY position, fn, generation, fd LIMIT $11
-"""
+""",
+    _IN_ORDER,
+)
 # One FN far behind: by its own key, and only the page's containers are read. Going by position reads everybody's.
-_PAGE_OF_FN: Final = f"""
+_PAGE_OF_FN: Final = with_standing(
+    f"""
 WITH own AS MATERIALIZED (
     SELECT position, generation, fd FROM documents {_BETWEEN} AND fn = $6
 ), page AS MATERIALIZED (
@@ -43,12 +48,13 @@ WITH own AS MATERIALIZED (
     ORDER BY position, generation, fd LIMIT $11
 )
 {
-    COLUMNS.replace("SELECT fn, generation, fd,", "SELECT d.fn, d.generation, d.fd,").replace(
-        "FROM documents", ", d.position FROM page JOIN documents AS d USING (generation, fd)"
-    )
-} WHERE d.fn = $6
-ORDER BY d.position, d.generation, d.fd
-"""  # noqa: S608  constants
+        COLUMNS.replace("SELECT fn, generation, fd,", "SELECT d.fn, d.generation, d.fd,").replace(
+            "FROM documents", ", d.position FROM page JOIN documents AS d USING (generation, fd)"
+        )
+    } WHERE d.fn = $6
+""",  # noqa: S608  constants
+    _IN_ORDER,
+)
 _FAR_BEHIND: Final = 5_000
 """Transactions between two horizons from which on an FN's documents are found by their own key."""
 _KEYS: Final = f"SELECT DISTINCT fn, fd FROM documents {_BETWEEN}"  # noqa: S608  constants

@@ -111,6 +111,13 @@ class FnsEndpoint:
             self._on_watched(outcome)
         return QueueState(oldest_queued_at=oldest, failing_since=failing_since, queued=queued)
 
+    async def switched_off(self, now: datetime) -> None:
+        """Ends the operator's alert: with the leg off nobody looks at the queue, and nothing of it is late."""
+        async with self._database.reading() as connection, connection.transaction():
+            outcome = await self._judge(connection, None, now)
+        if outcome is not None:
+            self._on_watched(outcome)
+
     async def _judge(self, connection: Connection, oldest: datetime | None, now: datetime) -> WatchOutcome | None:
         known = await connection.fetchrow(_OPEN, FNS_DELAYED)
         verdict = judge_delay(was_open=known is not None, oldest_queued_at=oldest, now=now, parameters=self._delay)

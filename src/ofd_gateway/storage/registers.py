@@ -13,7 +13,7 @@ from ofd_gateway.alerts.state import StateUnreadable
 from ofd_gateway.alerts.timeline import start_of_day, zone
 from ofd_gateway.errors import OfdGatewayError
 from ofd_gateway.storage.owners import require_customer
-from ofd_gateway.storage.watches import WatchTransaction, key_of_register
+from ofd_gateway.storage.watches import WatchTransaction, key_of_customer, key_of_register
 
 if TYPE_CHECKING:
     import builtins
@@ -32,6 +32,7 @@ __all__ = [
     "configured",
     "paid",
     "pay_anew",
+    "release",
 ]
 
 _PREFETCH: Final = 500
@@ -44,6 +45,9 @@ _BY_OWNERS_ZONE: Final = f"""
 SELECT {_COLUMNS} FROM registers
 WHERE registration_number IN (SELECT substr(subject, 5) FROM watches WHERE customer_inn = $1 AND subject LIKE 'rnm:%')
   AND timezone IS NULL AND service_until IS NOT NULL AND removed_at IS NULL
+"""  # noqa: S608  constants
+_RELEASE: Final = f"""
+UPDATE registers SET customer_inn = NULL, changed_at = $2 WHERE customer_inn = $1 RETURNING {_COLUMNS}
 """  # noqa: S608  constants
 _WRITE: Final = """
 INSERT INTO registers (registration_number, customer_inn, serial, name, place, timezone, service_until, calendar,
@@ -190,6 +194,19 @@ async def pay_anew(connection: Connection, directory: Directory, customer_inn: s
     watches = WatchTransaction(connection, directory)
     await watches.lock(set(known))
     for key, settings in known.items():
+        _note(watches, key, settings, now)
+    await watches.write(now)
+
+
+async def release(connection: Connection, watches: WatchTransaction, customer_inn: str, now: datetime) -> None:
+    """Takes a customer's registers away from it, inside the caller's transaction, and has the gateway judge them anew.
+
+    What stays to it is what its own documents say. The rows of `watches` are locked and written here.
+    """
+    rows = await connection.fetch(_RELEASE, customer_inn, now)
+    given = {key_of_register(row["registration_number"]): RegisterSettings(**dict(row)) for row in rows}
+    await watches.lock(set(given), if_there={key_of_customer(customer_inn)})
+    for key, settings in given.items():
         _note(watches, key, settings, now)
     await watches.write(now)
 

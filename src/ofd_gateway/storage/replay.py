@@ -19,9 +19,8 @@ from ofd_gateway.alerts import (
     note,
 )
 from ofd_gateway.alerts.state import customer_of
-from ofd_gateway.ffd import decode
-from ofd_gateway.protocol import parse_container
 from ofd_gateway.storage.alert_records import Finding
+from ofd_gateway.storage.document_contents import document_in
 from ofd_gateway.storage.documents import DocumentStore
 from ofd_gateway.storage.observations import Homes, follow
 from ofd_gateway.storage.registers import RegisterSettings, configured, paid
@@ -248,7 +247,7 @@ def _accepted(record: DocumentRecord) -> DocumentAccepted:
         at=record.received_at,
         fn=record.fn,
         fd=record.fd,
-        document=decode(parse_container(record.container).body, version_hint=record.ffd),
+        document=document_in(record),
         generation=record.generation,
         response_code=record.response_code,
     )

@@ -87,6 +87,9 @@ class Document:
         self.total_kopecks: int | None = line["total_kopecks"]
         self.fiscal_sign: int | None = line["fiscal_sign"]
         self.peer: str = line["peer"]
+        self.fns: str | None = line["fns"]
+        """How it stood with the tax service when it was asked for; None unless `fns.url` leads somewhere."""
+        self.fns_code: int | None = line["fns_code"]
 
     @property
     def received_at(self) -> datetime:

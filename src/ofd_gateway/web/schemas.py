@@ -80,6 +80,13 @@ _LINE: Final[dict[str, Schema]] = {
     "operator_sign": _HEX,
     "peer": _text("address the document came from"),
     "violations": {"type": "array", "items": reference("Violation")},
+    "fns": _or_null(
+        _text(
+            "how it stands with the tax service; null: it does not wait and was never answered",
+            enum=["queued", "accepted", "soft_quarantine", "hard_quarantine", "refused", None],
+        )
+    ),
+    "fns_code": _or_null(_whole("code of the tax service's answer")),
 }
 _DOCUMENT: Final = {
     "type": "object",

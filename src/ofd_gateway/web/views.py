@@ -5,13 +5,11 @@ from __future__ import annotations
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Literal
 
-import msgspec
 from starlette.responses import Response
 
-from ofd_gateway.ffd import decode, to_fns_json, to_json_bytes
-from ofd_gateway.ffd.checks import Violation
+from ofd_gateway.ffd import to_fns_json, to_json_bytes
 from ofd_gateway.ffd.dictionary import document_kind
-from ofd_gateway.protocol import parse_container
+from ofd_gateway.storage.document_contents import document_in, violations_of
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -30,7 +28,6 @@ def answer(value: object, status: HTTPStatus = HTTPStatus.OK) -> Response:
 
 def document_line(record: DocumentRecord) -> dict[str, Any]:
     """All but the document itself."""
-    violations = [] if record.violations is None else msgspec.json.decode(record.violations, type=list[Violation])
     return {
         "fn": record.fn,
         "generation": record.generation,
@@ -61,17 +58,18 @@ def document_line(record: DocumentRecord) -> dict[str, Any]:
                 "found": violation.found,
                 "expected": violation.expected,
             }
-            for violation in violations
+            for violation in violations_of(record)
         ],
+        "fns": record.fns,
+        "fns_code": record.fns_code,
     }
 
 
 def whole_document(record: DocumentRecord, names: Names) -> dict[str, Any]:
     """The same, with the document as FNS JSON."""
-    document = decode(parse_container(record.container).body, version_hint=record.ffd)
     return {
         **document_line(record),
-        "document": to_fns_json(document, message_sign=record.message_sign, names=names),
+        "document": to_fns_json(document_in(record), message_sign=record.message_sign, names=names),
     }
 
 

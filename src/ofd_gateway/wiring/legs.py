@@ -46,7 +46,7 @@ _PROMPT_S = 5.0
 
 async def make_exporter(
     settings: Settings,
-    dsn: str,
+    common: Database,
     directory: Directory,
     reporter: AlertReporter,
     *,
@@ -54,16 +54,22 @@ async def make_exporter(
     clock: Clock,
     stack: AsyncExitStack,
 ) -> Exporter | None:
-    """The leg to the tax service with a pool and connections of its own, closed with `stack`; None when it is off."""
+    """The leg to the tax service with a pool and connections of its own, closed with `stack`; None when it is off.
+
+    What was open about a leg that is off by now is ended over the `common` pool.
+    """
     fns = settings.fns
+    delay = _patient(settings.alerts.fns_delay(), clock)
     if not fns.url:
+        leg = FnsEndpoint(common, directory, reporter, delay, longest_pause=fns.retry_max)
+        await leg.switched_off(clock.now())
         return None
     from ofd_gateway.fns.exporter import LONGEST_RETRY_AFTER, Exporter
     from ofd_gateway.fns.http import HttpTransport
     from ofd_gateway.fns.rendering import Renderer
     from ofd_gateway.fns.reporter import FnsReporter
 
-    database = await Database.connect(dsn, application_name="ofd-gateway fns", pool_size=fns.parallel + 2)
+    database = await Database.connect(common.dsn, application_name="ofd-gateway fns", pool_size=fns.parallel + 2)
     stack.push_async_callback(database.close)
     transport = HttpTransport(
         fns.url, clock, token=fns.token, timeout_s=fns.timeout.total_seconds(), parallel=fns.parallel
@@ -72,13 +78,7 @@ async def make_exporter(
     longest_pause = max(fns.retry_max, LONGEST_RETRY_AFTER)
     return Exporter(
         FnsOutbox(database, directory, reporter, batch=fns.batch, longest_pause=longest_pause),
-        FnsEndpoint(
-            database,
-            directory,
-            reporter,
-            _patient(settings.alerts.fns_delay(), clock),
-            longest_pause=longest_pause,
-        ),
+        FnsEndpoint(database, directory, reporter, delay, longest_pause=longest_pause),
         transport,
         Renderer(EmulatorCrypto(load_or_create_key(settings.state_dir))),
         clock,

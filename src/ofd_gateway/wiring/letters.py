@@ -10,6 +10,7 @@ from ofd_gateway.mail import Maildir, SmtpServer
 from ofd_gateway.storage import (
     Database,
     Directory,
+    LetterErasure,
     LetterPlanner,
     LetterStore,
     OperatorRecipient,
@@ -48,6 +49,8 @@ def make_mailer(
         sender=smtp.sender,
         retry=smtp.retry(),
         parallel=smtp.parallel,
+        erasure=LetterErasure(database),
+        keep=alerts.keep_letters,
     )
 
 

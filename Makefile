@@ -1,8 +1,8 @@
 # Everything happens in .venv; nothing is installed anywhere else. `make help` lists the targets.
 BIN := .venv/bin
 ARGS ?=
-# Processes that run tests at the same time.
-PYTEST_WORKERS ?= 2
+# Processes that run tests at the same time: many tests wait for others, so there is one more than there are cores.
+PYTEST_WORKERS ?= $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1)
 export UV_PYTHON_DOWNLOADS := never
 
 .DEFAULT_GOAL := help

@@ -36,6 +36,8 @@ _RECOVERY_S: Final = 60.0
 _ENDING_S: Final = 120.0
 _POLL_S: Final = 0.2
 _SAMPLE_S: Final = 1.0
+_QUIET: Final = timedelta(seconds=10)
+"""How long nothing may fall due while the end is judged: rows are read one table after the other."""
 _SHORT: Final = timedelta(seconds=30)
 """An alert that was over so soon may have been over before the letters went on after a fault."""
 _KEPT_OPEN: Final = 12
@@ -202,8 +204,7 @@ class _Soak:
 
     async def _judge_all(self) -> dict[str, int]:
         """Everything once more, when nothing is under way: documents, alerts, letters, the tax service's side."""
-        until = datetime.now(UTC)
-        await self._nothing_left(until)
+        until = await self._nothing_left()
         findings, _, documents = await self._judge_round()
         expected, failures = await clean_run(self._scene.dsn, until)
         async with self._evidence() as evidence:
@@ -233,17 +234,18 @@ class _Soak:
             "copies": received.total() - len(received),
         }
 
-    async def _nothing_left(self, until: datetime) -> None:
-        """Waits until what was due by then is done; what is not done in time is a finding."""
+    async def _nothing_left(self) -> datetime:
+        """Waits until nothing is due for a while, and gives its end; what is not done in time is a finding."""
         deadline_s = time.monotonic() + _ENDING_S
         while True:
+            until = datetime.now(UTC) + _QUIET
             async with self._evidence() as evidence:
                 left = await evidence.work_left(until)
             if not left:
-                return
+                return until
             if time.monotonic() > deadline_s:
                 self._findings.append(f"not done within {_ENDING_S:.0f} s: {left}")
-                return
+                return until
             await asyncio.sleep(_POLL_S)
 
     @contextlib.asynccontextmanager

@@ -279,3 +279,8 @@ def test_nothing_is_judged_in_structures_that_may_hold_anything() -> None:
     assert plan is not None
     assert forms.is_sound(Structure((40000,), (b"",), 0), plan.child(1084))
     assert not forms.is_sound(b"text", plan.child(1084))
+
+
+def test_a_structure_equals_nothing_but_a_structure() -> None:
+    assert Structure((), (), 0) == Structure((), (), 4)
+    assert Structure((), (), 0) != ()

@@ -61,6 +61,7 @@ EXECUTED = {
     "alerts.py": {"query"},
     "backup.py": {"statement"},
     "buyer_archive.py": {"query"},
+    "clock_steps.py": {"statement"},
     "commit.py": {"statements.write_all", "statements.add_documents"},
     "documents.py": {"latest", "everything"},
     "feed.py": {"query"},

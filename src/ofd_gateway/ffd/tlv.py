@@ -79,8 +79,8 @@ class Structure(msgspec.Struct, eq=False, gc=False):
     """One level of TLV: `values[i]` belongs to `tags[i]` and is raw bytes or, for an STLV tag, another Structure.
 
     Every byte is kept: order, padding, zero-length and non-minimal values. `offset` is where the first TLV stands
-    inside the document's bytes. `layout` is set
-    when another structure with the same tags and lengths was seen, or may be.
+    inside the document's bytes. `layout` is set when another structure with the same tags and lengths was seen, or may
+    be.
     """
 
     tags: tuple[int, ...]

@@ -397,7 +397,7 @@ async def test_whatever_the_centre_does_the_books_balance(scene: Scene, seed: in
 
             async def all_ended() -> bool:
                 scene.clock.at += timedelta(seconds=5)
-                return not await scene.messages(state="queued") and not await scene.messages(state="sending")
+                return not {"queued", "sending"} & {message.state for message in await scene.messages()}
 
             await until(all_ended, one, other, deadline_s=100.0)
     messages = await scene.messages()

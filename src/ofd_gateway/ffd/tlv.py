@@ -143,6 +143,9 @@ class Structure(msgspec.Struct, eq=False, gc=False):
             return NotImplemented
         return self.tags == other.tags and self.values == other.values
 
+    def __ne__(self, other: object) -> bool:
+        return not self == other
+
     __hash__ = None  # type: ignore[assignment]  # its index is made later
 
     def __repr__(self) -> str:

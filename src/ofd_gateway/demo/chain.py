@@ -103,12 +103,14 @@ _STORES: Final = (
         timezone="Asia/Novosibirsk",
     ),
 )
+_AFTER_THE_END: Final = DAYS + 2
+"""East of the zone in which the play began a register may have begun its first day already."""
 _FATES: Final = {
     1: Fate(service_until_day=40, renewed_on_day=38),
     2: Fate(capacity=1100),
     3: Fate(key_days=77),
     4: Fate(dead=range(20, 29)),
-    5: Fate(stuck=range(44, DAYS + 1)),
+    5: Fate(stuck=range(44, _AFTER_THE_END)),
     6: Fate(service_until_day=DAYS + 25),
     8: Fate(wrong_totals=range(25, 26)),
     9: Fate(forgets_on_day=15),

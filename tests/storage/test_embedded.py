@@ -411,9 +411,10 @@ def interpreter_for_all() -> tuple[str, dict[str, str]]:
 
 
 class Holder:
-    """Another process that starts the embedded server and keeps it until it is told to end."""
+    """Another process that starts the embedded server and keeps it until told to end; the server ends after it."""
 
     def __init__(self, command: list[str], **options: object) -> None:
+        self.pid_file = Path(command[-1]) / "postgres" / "data" / "postmaster.pid"
         self.child = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, **options)  # type: ignore[call-overload]
         self.said: list[str] = []
 
@@ -431,6 +432,10 @@ class Holder:
         self.child.terminate()
         self.child.wait(15)
         self.child.stdout.close()
+        deadline = time.monotonic() + 25
+        while self.pid_file.exists():
+            assert time.monotonic() < deadline, "the server has not ended"
+            time.sleep(0.02)
 
 
 @root_only

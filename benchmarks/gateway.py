@@ -22,7 +22,7 @@ from ofd_gateway.storage import running_dsn
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-__all__ = ["Gateway", "running_gateway"]
+__all__ = ["Gateway", "free_address", "running_gateway"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,7 +46,7 @@ def running_gateway(
     """Starts `ofd-gateway serve` with the embedded database and stops it again; `state_dir` None: one for this time."""
     home = Path(tempfile.mkdtemp(prefix="ofd-bench-"))
     state = state_dir or home / "state"
-    ofd, http = _free_address(), _free_address()
+    ofd, http = free_address(), free_address()
     log_file = home / "gateway.log"
     with log_file.open("wb") as log:
         child = subprocess.Popen(
@@ -71,7 +71,8 @@ def running_gateway(
         shutil.rmtree(home, ignore_errors=True)
 
 
-def _free_address() -> str:
+def free_address() -> str:
+    """An address of 127.0.0.1 that nobody listens on now."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return f"127.0.0.1:{probe.getsockname()[1]}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import subprocess
 import sys
 import time
 from typing import Any, Literal
@@ -80,8 +81,6 @@ class _Peer:
     """A tax service in a process of its own that accepts everything and looks at nothing."""
 
     def __enter__(self) -> _Peer:
-        import subprocess
-
         self._process = subprocess.Popen([sys.executable, "-m", "benchmarks.legs"], stdout=subprocess.PIPE, text=True)
         assert self._process.stdout is not None
         self.url = json.loads(self._process.stdout.readline())["url"]

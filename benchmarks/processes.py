@@ -12,6 +12,7 @@ __all__ = [
     "descendants",
     "is_database",
     "open_files",
+    "parent_of",
     "proportional_bytes",
     "resident_bytes",
     "resident_bytes_of_gateway",
@@ -67,13 +68,18 @@ def is_database(pid: int) -> bool:
     return b"postgres" in Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")[0]
 
 
+def parent_of(pid: int) -> int:
+    """The parent of a process; raises OSError when it is gone."""
+    return int(_stat(pid)[_PARENT])
+
+
 def descendants(pid: int) -> list[int]:
     """The children of a process, their children, and so on."""
     children: dict[int, list[int]] = {}
     for entry in Path("/proc").iterdir():
         if entry.name.isdecimal():
             try:
-                children.setdefault(int(_stat(int(entry.name))[_PARENT]), []).append(int(entry.name))
+                children.setdefault(parent_of(int(entry.name)), []).append(int(entry.name))
             except OSError:
                 continue
     found, queue = [], [pid]

@@ -6,10 +6,8 @@ What a child says goes to two files of its own, which grow over all its lives.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -17,12 +15,12 @@ import urllib.request
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from benchmarks.processes import descendants, is_database
+from benchmarks.processes import descendants, is_database, parent_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-__all__ = ["Child", "NotReady", "database_children", "free_address", "gateway_processes", "workers_of"]
+__all__ = ["Child", "NotReady", "database_children", "gateway_processes", "workers_of"]
 
 _COMMAND: Final = str(Path(sys.executable).with_name("ofd-gateway"))
 _READY_S: Final = 90.0
@@ -102,13 +100,6 @@ class Child:
         return said.decode(errors="replace")
 
 
-def free_address() -> str:
-    """An address of 127.0.0.1 that nobody listens on now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return f"127.0.0.1:{probe.getsockname()[1]}"
-
-
 def gateway_processes(pid: int) -> list[int]:
     """The supervisor and its workers, without the database."""
     return [pid, *(child for child in descendants(pid) if not _is(child, is_database))]
@@ -122,7 +113,7 @@ def workers_of(pid: int) -> list[int]:
 def database_children(pid: int) -> tuple[list[int], list[int]]:
     """PostgreSQL's main process below a supervisor, and the processes that serve one connection each."""
     own = [child for child in descendants(pid) if _is(child, is_database)]
-    servers = [child for child in own if _parent(child) == pid]
+    servers = [child for child in own if _is(child, lambda process: parent_of(process) == pid)]
     return servers, [child for child in own if child not in servers and _is(child, _serves_connection)]
 
 
@@ -143,12 +134,6 @@ def _serves_connection(pid: int) -> bool:
 
 def _command(pid: int) -> bytes:
     return Path(f"/proc/{pid}/cmdline").read_bytes()
-
-
-def _parent(pid: int) -> int:
-    with contextlib.suppress(OSError, IndexError):
-        return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
-    return 0
 
 
 def _answers(url: str) -> bool:

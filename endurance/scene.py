@@ -8,7 +8,9 @@ import os
 import signal
 from typing import TYPE_CHECKING, Final
 
-from endurance.children import Child, database_children, free_address, workers_of
+from benchmarks.gateway import free_address
+
+from endurance.children import Child, database_children, workers_of
 from endurance.links import NoSocket, break_links
 from endurance.order import FaultKind
 from ofd_gateway.storage import running_dsn

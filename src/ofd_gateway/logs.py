@@ -137,8 +137,7 @@ class _JsonLogger:
         if "exc_info" in fields or self._processors[-1] is not _render_json:
             super()._proxy_to_logger(method_name, event, **fields)  # type: ignore[misc]  # of the class mixed into
             return
-        line = {"timestamp": _timestamp(), "level": method_name, "event": event, **self._context, **fields}
-        self._logger.msg(_encode(line))
+        self._logger.msg(_json_line(method_name, event, {**self._context, **fields}))
 
 
 class _StreamLogger:
@@ -196,7 +195,10 @@ def configure_logs(
 
 
 def _render_json(_logger: WrappedLogger, method: str, fields: EventDict) -> bytes:
-    event = fields.pop("event")
+    return _json_line(method, fields.pop("event"), fields)
+
+
+def _json_line(method: str, event: str | None, fields: EventDict) -> bytes:
     return _encode({"timestamp": _timestamp(), "level": _level(method), "event": event, **fields})
 
 
@@ -235,7 +237,7 @@ def _timestamp() -> str:
 
 
 def _dropped_line(count: int) -> bytes:
-    return _encode({"timestamp": _timestamp(), "level": "error", "event": "logs.dropped", "lines": count})
+    return _json_line("error", "logs.dropped", {"lines": count})
 
 
 def _chunks(lines: list[bytes], most_bytes: int) -> Iterator[list[bytes]]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from datetime import timedelta
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 import structlog
 
@@ -16,7 +16,7 @@ from ofd_gateway.clock import real_s
 from ofd_gateway.errors import OfdGatewayError
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Coroutine, Sequence
     from datetime import datetime
 
     from ofd_gateway.clock import Clock
@@ -79,6 +79,29 @@ class Pace:
             except OfdGatewayError as error:
                 self.stall(error, name)
             await self.sleep(min(sleep_s, longest_s), woken)
+
+    async def run(
+        self, *finishing: Coroutine[Any, Any, None], grace_s: float, at_once: Sequence[Coroutine[Any, Any, None]] = ()
+    ) -> None:
+        """Runs tasks until one of them ends, whose error is raised, or the caller is cancelled; then all end.
+
+        Those of `at_once` are cancelled then; the others have so long to finish the step they are at.
+        """
+        interrupted = [asyncio.create_task(work) for work in at_once]
+        finished = [asyncio.create_task(work) for work in finishing]
+        tasks = [*interrupted, *finished]
+        try:
+            done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            for task in done:
+                task.result()
+        finally:
+            self.stop()
+            for task in interrupted:
+                task.cancel()
+            await asyncio.wait(finished, timeout=grace_s)
+            for task in finished:
+                task.cancel()
+            await asyncio.wait(tasks)
 
     async def sleep(self, seconds: float, woken: asyncio.Event | None = None) -> None:
         """Sleeps, unless somebody wakes."""

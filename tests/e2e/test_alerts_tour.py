@@ -2,27 +2,16 @@
 
 from __future__ import annotations
 
-import os
 import re
 import shutil
-import socket
-import subprocess
 from email import message_from_bytes, policy
 from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[2]
+from tests.tutorials.session import ROOT, free_ports, run_session
+
 PAGE = ROOT / "docs" / "alerts-tour.md"
-DEADLINE_S = 110
-
-
-def free_ports(count: int) -> list[int]:
-    links = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    ports = [link.getsockname()[1] for link in links]
-    for link in links:
-        link.close()
-    return ports
 
 
 @pytest.mark.faults
@@ -34,24 +23,7 @@ def test_the_session_of_the_tour(tmp_path: Path) -> None:
         assert str(written) in session
         session = session.replace(str(written), str(free))
     (tmp_path / ".venv").symlink_to(ROOT / ".venv")
-    plain = {name: value for name, value in os.environ.items() if not name.startswith("OFD_GATEWAY_")}
-    with subprocess.Popen(
-        ["bash", "-eu"],
-        cwd=tmp_path,
-        # The session counts its days with `date`, the letters count theirs in the customer's zone.
-        env={**plain, "TZ": "MSK-3", "COLUMNS": "200", "XDG_CONFIG_HOME": "/nonexistent"},
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-    ) as shell:
-        try:
-            out, err = shell.communicate(session, timeout=DEADLINE_S)
-        finally:
-            if shell.poll() is None:
-                os.killpg(shell.pid, 9)
-    assert shell.returncode == 0, f"{out}\n{err}\n{(tmp_path / 'tour' / 'gateway.log').read_text()[-3000:]}"
+    out = run_session(session, tmp_path, columns=200, log=tmp_path / "tour" / "gateway.log")
     letters = [
         message_from_bytes(path.read_bytes(), policy=policy.default)
         for path in (tmp_path / "tour" / "mailbox" / "new").iterdir()

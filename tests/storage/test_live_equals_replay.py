@@ -9,10 +9,11 @@ from struct import pack
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from endurance.judge import alert_rows
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ofd_gateway.alerts import ConflictSeen, DocumentAccepted, Parameters, TransitionKind
+from ofd_gateway.alerts import ConflictSeen, DocumentAccepted, Parameters
 from ofd_gateway.alerts.incident import IncidentParameters
 from ofd_gateway.alerts.notices import NoticeParameters
 from ofd_gateway.alerts.parameters import FnFillingParameters
@@ -227,24 +228,6 @@ ORDER BY rule, subject, episode, opened_at
 CHANGES = "SELECT kind, at, rule, subject, episode, level FROM alert_changes ORDER BY at, rule, subject, episode, kind"
 
 
-def alerts_of(findings: Iterable[Finding]) -> list[tuple[Any, ...]]:
-    """The rows that these findings leave in `alerts`."""
-    rows: list[list[Any]] = []
-    open_: dict[tuple[str, str, str], list[Any]] = {}
-    for finding in findings:
-        change = finding.change
-        key = (change.rule, change.subject.id, change.episode)
-        if change.kind is TransitionKind.OPENED:
-            open_[key] = [*key, change.level.name, change.at, change.at, None, ""]
-            rows.append(open_[key])
-        elif change.kind is TransitionKind.RAISED:
-            open_[key][3], open_[key][5] = change.level.name, change.at
-        else:
-            assert change.end_reason is not None
-            open_.pop(key)[6:] = [change.at, change.end_reason.name.lower()]
-    return sorted((tuple(row) for row in rows), key=lambda row: (*row[:3], row[4]))
-
-
 def changes_of(findings: Iterable[Finding]) -> list[tuple[Any, ...]]:
     rows = [
         (change.kind.value, change.at, change.rule, change.subject.id, change.episode, change.level.name)
@@ -293,10 +276,10 @@ async def test_live_equals_replay(dsn: str, history: list[Happening]) -> None:
         pure.watches.pass_time(now)
         expected = news(pure.watches.findings)
         assert pure.watches.failures == []
-        assert await live.rows(ALERTS) == alerts_of(expected)
+        assert await live.rows(ALERTS) == alert_rows(expected)
         assert await live.rows(CHANGES) == changes_of(expected)
         replayed = await replay(database, directory, since=START, until=now)
-        assert alerts_of(replayed.findings) == alerts_of(expected)
+        assert alert_rows(replayed.findings) == alert_rows(expected)
         assert changes_of(replayed.findings) == changes_of(expected)
     finally:
         await commits.close()

@@ -46,23 +46,17 @@ def as_pattern(expected: str) -> str:
     return "".join(lines)
 
 
-def run_page(page: Path, folder: Path, *, ports: tuple[int, ...], log: str) -> None:
-    """Fails when a command does, or when something else is printed than the page shows."""
-    session = blocks(page)
-    replaced = {str(written): str(free) for written, free in zip(ports, free_ports(len(ports)), strict=True)}
+def run_session(text: str, folder: Path, *, columns: int, log: Path) -> str:
+    """What bash prints of the session, which must end well; `log` tells why when it does not.
 
-    def typed(text: str) -> str:
-        return re.sub("|".join(replaced), lambda found: replaced[found[0]], text)
-
-    text = "trap 'kill $(jobs -p) 2> /dev/null || true' EXIT\n"
-    text += "".join(f"{typed(commands)}\necho '{_END}'\n" for commands, _ in session)
-    for name in (".venv", "docs", "examples"):
-        (folder / name).symlink_to(ROOT / name)
+    A page counts its days with `date`, letters count theirs in the customer's zone: here both are in Moscow.
+    """
     plain = {name: value for name, value in os.environ.items() if not name.startswith("OFD_GATEWAY_")}
+    settings = {"COLUMNS": str(columns), "XDG_CONFIG_HOME": "/nonexistent", "PYTHONIOENCODING": "utf-8", "TZ": "MSK-3"}
     with subprocess.Popen(
         ["bash", "-eu"],
         cwd=folder,
-        env={**plain, "COLUMNS": "160", "XDG_CONFIG_HOME": "/nonexistent", "PYTHONIOENCODING": "utf-8"},
+        env={**plain, **settings},
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -75,8 +69,24 @@ def run_page(page: Path, folder: Path, *, ports: tuple[int, ...], log: str) -> N
         finally:
             if shell.poll() is None:
                 os.killpg(shell.pid, 9)
-    said = (folder / log).read_text(encoding="utf-8")[-3000:] if (folder / log).exists() else ""
+    said = log.read_text(encoding="utf-8")[-3000:] if log.exists() else ""
     assert shell.returncode == 0, f"{out}\n{err}\n{said}"
+    return out
+
+
+def run_page(page: Path, folder: Path, *, ports: tuple[int, ...], log: str) -> None:
+    """Fails when a command does, or when something else is printed than the page shows."""
+    session = blocks(page)
+    replaced = {str(written): str(free) for written, free in zip(ports, free_ports(len(ports)), strict=True)}
+
+    def typed(text: str) -> str:
+        return re.sub("|".join(replaced), lambda found: replaced[found[0]], text)
+
+    text = "trap 'kill $(jobs -p) 2> /dev/null || true' EXIT\n"
+    text += "".join(f"{typed(commands)}\necho '{_END}'\n" for commands, _ in session)
+    for name in (".venv", "docs", "examples"):
+        (folder / name).symlink_to(ROOT / name)
+    out = run_session(text, folder, columns=160, log=folder / log)
     printed = out.split(f"{_END}\n")
     assert len(printed) == len(session) + 1
     for (commands, expected), found in zip(session, printed, strict=False):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import random
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final, Protocol
@@ -117,24 +116,10 @@ class Mailer:
 
     async def run(self) -> None:
         """Plans and sends until cancelled; a letter in hand is finished when the mail server is quick enough."""
-        planning = asyncio.create_task(self._plan())
-        senders = [
-            asyncio.create_task(self._pace.endlessly(self._send_one, self._outbox.next_attempt_at))
-            for _ in range(self._parallel)
-        ]
+        work = [self._pace.endlessly(self._send_one, self._outbox.next_attempt_at) for _ in range(self._parallel)]
         if self._retention is not None:
-            senders.append(asyncio.create_task(self._retention.run()))
-        try:
-            done, _ = await asyncio.wait([planning, *senders], return_when=asyncio.FIRST_COMPLETED)
-            for task in done:
-                task.result()
-        finally:
-            self._pace.stop()
-            planning.cancel()
-            await asyncio.wait(senders, timeout=_GRACE_S)
-            for task in senders:
-                task.cancel()
-            await asyncio.wait([planning, *senders])
+            work.append(self._retention.run())
+        await self._pace.run(*work, grace_s=_GRACE_S, at_once=[self._plan()])
 
     def _say_forgotten(self, count: int) -> None:
         self._log.info("letters.forgotten", letters=count)

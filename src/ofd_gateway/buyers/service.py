@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import TYPE_CHECKING, Final
 
 import structlog
@@ -53,26 +52,14 @@ class BuyerService:
 
     async def run(self) -> None:
         """Works until cancelled; what is in hand is finished when the servers are quick enough."""
-        tasks = [asyncio.create_task(self._retention.run())]
+        work = [self._retention.run()]
         if self._planner is not None:
-            tasks.append(asyncio.create_task(self._plan_endlessly(self._planner)))
+            work.append(self._plan_endlessly(self._planner))
         if self._mailer is not None:
-            tasks += [
-                asyncio.create_task(self._pace.endlessly(self._mailer.step, self._mailer.next_at))
-                for _ in range(self._parallel)
-            ]
+            work += [self._pace.endlessly(self._mailer.step, self._mailer.next_at) for _ in range(self._parallel)]
         if self._texter is not None:
-            tasks.append(asyncio.create_task(self._texter.run()))
-        try:
-            done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-            for task in done:
-                task.result()
-        finally:
-            self._pace.stop()
-            await asyncio.wait(tasks, timeout=_GRACE_S)
-            for task in tasks:
-                task.cancel()
-            await asyncio.wait(tasks)
+            work.append(self._texter.run())
+        await self._pace.run(*work, grace_s=_GRACE_S)
 
     async def _plan_endlessly(self, planner: ReceiptPlanner) -> None:
         async def step() -> bool:

@@ -122,21 +122,8 @@ class Exporter:
 
     async def run(self) -> None:
         """Sends until cancelled; requests in hand are finished when the endpoint is quick enough."""
-        watching = asyncio.create_task(self._pace.endlessly(self._look, name="look"))
-        senders = [
-            asyncio.create_task(self._pace.endlessly(self._deliver_one, name="send")) for _ in range(self._parallel)
-        ]
-        try:
-            done, _ = await asyncio.wait([watching, *senders], return_when=asyncio.FIRST_COMPLETED)
-            for task in done:
-                task.result()
-        finally:
-            self._pace.stop()
-            watching.cancel()
-            await asyncio.wait(senders, timeout=_GRACE_S)
-            for task in senders:
-                task.cancel()
-            await asyncio.wait([watching, *senders])
+        senders = [self._pace.endlessly(self._deliver_one, name="send") for _ in range(self._parallel)]
+        await self._pace.run(*senders, grace_s=_GRACE_S, at_once=[self._pace.endlessly(self._look, name="look")])
 
     async def _deliver_one(self) -> bool:
         """One sender at a time looks for work; the others wait for it instead of looking as well.

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from ofd_gateway.ffd.checks.agents import ROOT_AGENT, ROOT_AGENT_TAGS
 from ofd_gateway.ffd.checks.forms import form_of, is_sound
+from ofd_gateway.ffd.checks.items import CODES, CREDIT_PAYMENT, POWERS, item_roles
 from ofd_gateway.ffd.checks.plan import ITEM
 from ofd_gateway.ffd.checks.shape import shape_of
 from ofd_gateway.ffd.checks.sums import PAYMENTS, TOTAL
@@ -30,15 +31,7 @@ _INTERNET_FLAGS: Final = frozenset({1125, 1108})
 _INTERNET_PLACE: Final = frozenset({1187, 1008})
 _EXEMPT_CODES: Final = (5, 6)
 _LAST_CODE: Final = 6
-
-_NAME, _PRICE, _QUANTITY, _SUM, _RATE, _VAT, _METHOD, _AGENT = 1030, 1079, 1023, 1043, 1199, 1200, 1214, 1222
-_SUPPLIER_INN: Final = 1226
-_NEEDED: Final = frozenset({_NAME, _PRICE, _QUANTITY, _SUM, _RATE})
-_NOT_A_PRODUCT: Final = frozenset({1112, 1291})
-_CREDIT_PAYMENT: Final = b"\x07"
 _AGENTS_WITH_DATA: Final = 0b1111
-_CODES: Final = {bytes((code,)): code for code in range(1, _LAST_CODE + 1)}
-_POWERS: Final = tuple(10**places for places in range(256))
 _NOTHING: Final = (0, 0, 0)
 _as_number = int.from_bytes
 
@@ -53,20 +46,6 @@ class _ReceiptRoles:
         self.money = itemgetter(at[TOTAL], *(at[tag] for tag in PAYMENTS if tag in at))
         self.taxes = tuple((code, at[tag], tag in TURNOVERS) for tag, code in LEGACY_CODES.items() if tag in at)
         self.children = tuple((position, plan.child(rule.tag)) for position, rule in shape.children)
-
-
-class _ItemRoles:
-    """Where the fields of an item stand; -1 when absent. Made once for each shape."""
-
-    __slots__ = ("agent", "is_product", "is_usual", "method", "price", "quantity", "rate", "sum", "vat")
-
-    def __init__(self, shape: Shape) -> None:
-        at = shape.at
-        self.price, self.quantity, self.sum = at.get(_PRICE, -1), at.get(_QUANTITY, -1), at.get(_SUM, -1)
-        self.rate, self.vat, self.method = at.get(_RATE, -1), at.get(_VAT, -1), at.get(_METHOD, -1)
-        self.agent = at.get(_AGENT, -1)
-        self.is_product = _NOT_A_PRODUCT.isdisjoint(at)
-        self.is_usual = at.keys() >= _NEEDED and (_AGENT not in at or _SUPPLIER_INN in at)
 
 
 def is_in_order(root: Structure, plan: Plan, issued_at: int | None) -> bool:
@@ -123,27 +102,27 @@ def _add_up(items: Sequence[Structure], plan: Plan, rates: Rates) -> dict[int, l
         form = known_form(layout) or form_of(item_plan, layout)
         if layout.tags is not last_tags:
             last_tags = layout.tags
-            roles = _roles_of(form.shape)
+            roles = item_roles(form.shape)
             if not roles.is_usual:
                 return None
-            price_at, quantity_at, sum_at, is_product = roles.price, roles.quantity, roles.sum, roles.is_product
+            price_at, quantity_at, sum_at, has_product = roles.price, roles.quantity, roles.sum, roles.has_product
             rate_at, vat_at, method_at, agent_at = roles.rate, roles.vat, roles.method, roles.agent
             closed, known = form.shape.closed, form.shape.known
         values = item.values
         if form.size > largest or not ((form.is_quick and closed(values) in known) or form.is_sound(values)):
             return None
         amount = _as_number(values[sum_at], "little")  # type: ignore[arg-type]  # a leaf is bytes
-        if is_product:
+        if has_product:
             quantity = _as_number(values[quantity_at], "little")  # type: ignore[arg-type]
             product = _as_number(values[price_at], "little") * (quantity >> 8)  # type: ignore[arg-type]
-            power = _POWERS[quantity & 0xFF]
+            power = POWERS[quantity & 0xFF]
             if abs(amount * power - product) * 2 > power:
                 return None
         rate = values[rate_at]
         if rate != last_rate:
             last_rate = rate
-            code = _CODES.get(rate)  # type: ignore[arg-type]
-            if code is None:
+            code = CODES.get(rate, _LAST_CODE + 1)  # type: ignore[arg-type]
+            if code > _LAST_CODE:
                 return None
             part, whole = rates[code]
             of_code = sums.setdefault(code, [0, 0, 0])
@@ -156,18 +135,11 @@ def _add_up(items: Sequence[Structure], plan: Plan, rates: Rates) -> dict[int, l
             of_code[2] += vat
         else:
             of_code[2] += (2 * amount * part + whole) // (2 * whole)
-        if method_at >= 0 and values[method_at] == _CREDIT_PAYMENT:
+        if method_at >= 0 and values[method_at] == CREDIT_PAYMENT:
             return None
         if agent_at >= 0 and _as_number(values[agent_at], "little") & _AGENTS_WITH_DATA:  # type: ignore[arg-type]
             return None
     return sums
-
-
-def _roles_of(shape: Shape) -> _ItemRoles:
-    roles = shape.ordinary
-    if not isinstance(roles, _ItemRoles):
-        roles = shape.ordinary = _ItemRoles(shape)
-    return roles
 
 
 def _agree(others: Sequence[bytes | Structure], roles: _ReceiptRoles, sums: dict[int, list[int]], count: int) -> bool:

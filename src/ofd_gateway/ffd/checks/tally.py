@@ -7,9 +7,20 @@ from typing import TYPE_CHECKING, Final
 from ofd_gateway.ffd.checks.agents import judge_agent
 from ofd_gateway.ffd.checks.fields import describe, examine_children, report_length
 from ofd_gateway.ffd.checks.forms import form_of
+from ofd_gateway.ffd.checks.items import (
+    AGENT,
+    CODES,
+    CREDIT_PAYMENT,
+    NAME,
+    POWERS,
+    PRICE,
+    QUANTITY,
+    ItemRoles,
+    item_roles,
+)
 from ofd_gateway.ffd.checks.shape import shape_of
 from ofd_gateway.ffd.checks.sums import judge_item_sum
-from ofd_gateway.ffd.checks.vat import LEGACY_CODES, NO_CODE, RATE_CODES, judge_item_vat
+from ofd_gateway.ffd.checks.vat import NO_CODE, RATE_CODES, judge_item_vat
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -23,12 +34,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Tally", "tally_items"]
 
-_NAME, _PRICE, _QUANTITY, _SUM, _RATE, _VAT, _METHOD, _AGENT = 1030, 1079, 1023, 1043, 1199, 1200, 1214, 1222
-_MODIFIER, _FRACTION = 1112, 1291
 _NUMBER_BYTES: Final = 8
-_CREDIT_PAYMENT: Final = b"\x07"
-_CODES: Final = {bytes((code,)): code for code in range(1, RATE_CODES)}
-_POWERS: Final = tuple(10**places for places in range(256))
 _as_number = int.from_bytes
 
 
@@ -51,33 +57,6 @@ class Tally:
         self.credits: list[int] = []
         self.unrated: list[int] = []
         self.undescribed: list[int] = []
-
-
-class _Roles:
-    """Where the fields of an item stand; -1 when absent."""
-
-    __slots__ = (
-        "has_product",
-        "is_special",
-        "legacy_vat",
-        "method",
-        "money",
-        "price",
-        "quantity",
-        "rate",
-        "sum",
-        "vat",
-    )
-
-    def __init__(self, shape: Shape) -> None:
-        at = shape.at
-        self.price, self.quantity, self.sum = at.get(_PRICE, -1), at.get(_QUANTITY, -1), at.get(_SUM, -1)
-        self.rate, self.vat, self.method = at.get(_RATE, -1), at.get(_VAT, -1), at.get(_METHOD, -1)
-        self.money = [position for position in (self.price, self.quantity, self.sum, self.vat) if position >= 0]
-        self.has_product = min(self.price, self.quantity, self.sum) >= 0 and not (_MODIFIER in at or _FRACTION in at)
-        self.legacy_vat = tuple((code, tag) for tag, code in LEGACY_CODES.items() if tag in at)
-        is_described = _NAME in at and self.price >= 0 and self.quantity >= 0
-        self.is_special = _AGENT in at or bool(self.legacy_vat) or not is_described
 
 
 def tally_items(  # noqa: C901 - one flat pass: this is where a receipt's time goes
@@ -103,7 +82,8 @@ def tally_items(  # noqa: C901 - one flat pass: this is where a receipt's time g
     for position, item in zip(positions, items, strict=True):
         if last_tags is None or item.tags != last_tags:
             last_tags = item.tags
-            shape, roles = _shape(plan, last_tags)
+            shape = shape_of(plan, last_tags)
+            roles = item_roles(shape)
             price_at, quantity_at, sum_at = roles.price, roles.quantity, roles.sum
             rate_at, vat_at, method_at, has_product = roles.rate, roles.vat, roles.method, roles.has_product
             is_plain = shape.faultless and shape.bounded_bytes <= largest
@@ -127,14 +107,14 @@ def tally_items(  # noqa: C901 - one flat pass: this is where a receipt's time g
         if has_product:
             quantity = _as_number(values[quantity_at], "little")  # type: ignore[arg-type]  # a leaf is bytes
             product = _as_number(values[price_at], "little") * (quantity >> 8)  # type: ignore[arg-type]
-            power = _POWERS[quantity & 0xFF]
+            power = POWERS[quantity & 0xFF]
             if abs(amount * power - product) * 2 > power:
                 judge_item_sum(amount, product, power, root.child(item, position), report)
         if rate_at >= 0:
             rate = values[rate_at]
             if rate != last_rate:
                 last_rate = rate
-                code = _CODES.get(rate, NO_CODE)  # type: ignore[arg-type]  # a leaf is bytes
+                code = CODES.get(rate, NO_CODE)  # type: ignore[arg-type]  # a leaf is bytes
                 part, whole = rates[code]
             counts[code] += 1
             bases[code] += amount
@@ -147,19 +127,11 @@ def tally_items(  # noqa: C901 - one flat pass: this is where a receipt's time g
                 vats[code] += (2 * amount * part + whole) // (2 * whole)
         else:
             tally.unrated.append(position)
-        if method_at >= 0 and values[method_at] == _CREDIT_PAYMENT:
+        if method_at >= 0 and values[method_at] == CREDIT_PAYMENT:
             tally.credits.append(position)
         if roles.is_special:
             _judge_special(root.child(item, position), roles, amount, tally, rates, report)
     return tally
-
-
-def _shape(plan: Plan, tags: tuple[int, ...]) -> tuple[Shape, _Roles]:
-    shape = shape_of(plan, tags)
-    roles = shape.roles
-    if not isinstance(roles, _Roles):
-        roles = shape.roles = _Roles(shape)
-    return shape, roles
 
 
 def _is_sound(item: Structure, plan: Plan, largest: int) -> bool:
@@ -177,15 +149,15 @@ def _judge_fields(spot: Spot, rule: TagRule, plan: Plan, shape: Shape, report: R
         examine_children(spot, plan, report)
 
 
-def _is_readable(item: Structure, roles: _Roles) -> bool:
+def _is_readable(item: Structure, roles: ItemRoles) -> bool:
     return all(len(item.values[position]) <= _NUMBER_BYTES for position in roles.money)  # type: ignore[arg-type]
 
 
-def _judge_special(spot: Spot, roles: _Roles, amount: int, tally: Tally, rates: Rates, report: Report) -> None:
+def _judge_special(spot: Spot, roles: ItemRoles, amount: int, tally: Tally, rates: Rates, report: Report) -> None:
     fields = spot.structure.by_tag
-    if _AGENT in fields:
+    if AGENT in fields:
         judge_agent(spot, report)
-    if not (_NAME in fields and _PRICE in fields and _QUANTITY in fields):
+    if not (NAME in fields and PRICE in fields and QUANTITY in fields):
         tally.undescribed.append(spot.position)
     if roles.rate >= 0 or not roles.legacy_vat:
         return

@@ -237,7 +237,7 @@ def _timestamp() -> str:
 
 
 def _dropped_line(count: int) -> bytes:
-    return _json_line("error", "logs.dropped", {"lines": count})
+    return _encode({"timestamp": _timestamp(), "level": "error", "event": "logs.dropped", "lines": count})
 
 
 def _chunks(lines: list[bytes], most_bytes: int) -> Iterator[list[bytes]]:
